@@ -1,0 +1,56 @@
+package exchange
+
+import "bursar/pricing"
+
+// Decision is what the router chose. It points into the immutable policy it was made with.
+type Decision struct {
+	Rule       string       // name of the route that decided
+	Reason     Reason       // why it decided so
+	Model      string       // the policy model (tier) or provider/model decided for; part of the cache key
+	Candidates []*Candidate // targets in the order to try; available ones first, at least one unless Reason refuses
+	Baseline   *Candidate   // what savings are measured against; nil if its price is unknown
+	MaxOutput  int64        // output cap in tokens: min(asked or default, policy, model); > 0
+	Cache      CacheMode
+	Trim       Trim
+	Observed   []string // names of routes in mode observe that would have decided
+}
+
+// Candidate is one provider/model that can serve a request. Candidates are made when a policy loads and never change.
+type Candidate struct {
+	Provider    string // name of the provider in the policy
+	Model       string // the provider's own name for the model
+	Target      string // Provider + "/" + Model
+	Tier        string // the policy model it stands in, "" for a provider/model asked by name
+	Price       *pricing.Price
+	MaxOutput   int64  // the model's own output limit in tokens, 0 if unknown
+	Context     int64  // the model's context window in tokens, 0 if unknown
+	Unavailable string // why it cannot serve (its key is missing, ...), "" if it can
+}
+
+// CacheMode says what the cache may do for a request.
+type CacheMode uint8
+
+// Cache modes.
+const (
+	CacheOff     CacheMode = iota
+	CacheOn                // look up and store
+	CacheRefresh           // do not look up, but store (Cache-Control: no-cache)
+	CacheRead              // look up, do not store
+)
+
+var cacheModeNames = [...]string{"off", "on", "refresh", "read"}
+
+// String returns the mode's name.
+func (m CacheMode) String() string {
+	if int(m) < len(cacheModeNames) {
+		return cacheModeNames[m]
+	}
+	return "unknown"
+}
+
+// Trim is how far a prompt may be trimmed. The zero value trims nothing.
+type Trim struct {
+	MaxPromptTokens   int64 // drop oldest turns until the prompt fits; 0 is no limit
+	KeepLastTurns     int   // never drop these; at least 1
+	MinifyToolResults bool  // compact JSON in tool results
+}

@@ -1,0 +1,62 @@
+package exchange
+
+// Reason is why something was decided or came out as it did: one vocabulary for logs, metrics, headers, ledger and `explain`.
+// Its numbers are not stored; its names are.
+type Reason uint8
+
+// Reasons of a decision.
+const (
+	ReasonNone            Reason = iota
+	ReasonRule                   // a route matched
+	ReasonAsked                  // the client named the model and the route honours it
+	ReasonDefault                // auto, and no route said more
+	ReasonPinned                 // x-bursar-pin
+	ReasonSticky                 // the conversation stays where it is
+	ReasonUnknownModel           // no such model: 404
+	ReasonNoCandidate            // every target of the model is unavailable: 503
+	ReasonUnknownPrice           // no price, and the policy denies unknown prices
+	ReasonDowngraded             // a spent budget sends the request to a cheaper model
+	ReasonBudgetSpent            // no room in a budget: 429
+	ReasonBudgetStore            // the budget store is down and the policy denies
+	ReasonCapShrunk              // the output cap was lowered to what the budget affords
+	ReasonExactHit               // answered from the exact cache
+	ReasonAnswered               // a provider answered
+	ReasonFallback               // a later candidate answered
+	ReasonProviderFailed         // every candidate failed
+	ReasonProviderRefused        // the provider answered with a client error, passed on
+	ReasonClientGone             // the client left before the end
+	ReasonStreamBroken           // the provider's stream ended early
+	ReasonBadRequest             // the body or a header cannot be understood
+	ReasonUnauthorized           // no key, or not a known one
+	ReasonBodyTooLarge
+	ReasonContextTooLong // the prompt fits no candidate's context window
+	ReasonOrphaned       // the gateway died; the hold expired into spend
+	ReasonShuttingDown   // draining
+	ReasonInternal
+	ReasonEscalated // a cheap answer failed the route's checks and a better model answered
+	reasonCount
+)
+
+var reasonNames = [reasonCount]string{
+	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
+	"budget_spent", "budget_store_down", "cap_shrunk", "exact_hit", "answered", "fallback", "provider_failed",
+	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "body_too_large", "context_too_long",
+	"orphaned", "shutting_down", "internal", "escalated",
+}
+
+// String returns the reason's name.
+func (r Reason) String() string {
+	if r < reasonCount {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+// Reasons returns every reason, for tests and docs.
+func Reasons() []Reason {
+	all := make([]Reason, reasonCount)
+	for i := range all {
+		all[i] = Reason(i)
+	}
+	return all
+}
