@@ -13,13 +13,16 @@ test: ## every test that needs nothing installed
 check: lint ## lint, then all tests with the race detector
 	go test -race ./...
 
-lint: ## go vet, staticcheck, gofumpt
+lint: bin/staticcheck bin/gofumpt ## go vet, staticcheck, gofumpt
 	go vet ./...
-	go tool -modfile=tools/go.mod staticcheck ./...
-	@out=$$(go tool -modfile=tools/go.mod gofumpt -l .); [ -z "$$out" ] || { echo "gofumpt: run 'make fmt' for:"; echo "$$out"; exit 1; }
+	bin/staticcheck ./...
+	@out=$$(bin/gofumpt -l .); [ -z "$$out" ] || { echo "gofumpt: run 'make fmt' for:"; echo "$$out"; exit 1; }
 
-fmt: ## format
-	go tool -modfile=tools/go.mod gofumpt -w .
+fmt: bin/gofumpt ## format
+	bin/gofumpt -w .
+
+bin/staticcheck bin/gofumpt: tools/go.mod
+	go -C tools build -o ../bin/ honnef.co/go/tools/cmd/staticcheck mvdan.cc/gofumpt
 
 generate: ## the JSON schema and the policy reference
 	go generate ./...

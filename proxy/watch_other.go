@@ -1,0 +1,26 @@
+//go:build !linux
+
+package proxy
+
+import (
+	"net"
+	"time"
+)
+
+// watch wraps connections only: where there is no epoll, a client that leaves is noticed when a write to it fails.
+func watch(ln net.Listener, slow time.Duration) (net.Listener, error) {
+	return plainListener{ln, slow}, nil
+}
+
+type plainListener struct {
+	net.Listener
+	slow time.Duration
+}
+
+func (l plainListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &clientConn{Conn: conn, slow: l.slow}, nil
+}
