@@ -1,0 +1,157 @@
+// Package policy turns policies.yaml into a compiled, immutable Policy, and tells every problem of a file at once, each with
+// its line, its column and what to do. It is separate so that nobody else knows YAML: the rest of the house sees only names
+// that resolve, money that is exact and rules that are typed.
+package policy
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"bursar/exchange"
+	"bursar/pricing"
+)
+
+//go:generate go run ./schemagen
+
+// Policy is one loaded policies.yaml. Nothing in it ever changes, so a request keeps the one it started with.
+type Policy struct {
+	File      string         // the name it was loaded under
+	Hash      string         // SHA-256 of the file's bytes, in hex
+	Location  *time.Location // where a day and a month begin
+	Providers map[string]*Provider
+	Models    map[string]*Model
+	Teams     map[string]*Team
+	Budgets   []*Budget // in file order; no two have the same scope and period
+	Routes    []*Route  // in file order; the last one that is not observed matches everything
+
+	Default  *Model // where auto goes when no rule says otherwise
+	Baseline *Model // what savings are measured against; Default if the file names none
+	// Yardstick is the first target of Baseline whose price is known, nil if there is none.
+	Yardstick *exchange.Candidate
+
+	UnknownPrice UnknownPrice // what happens to a target without a price
+	Cache        Cache
+	Trim         exchange.Trim
+	Output       Output
+	Warnings     []Warning // what loads but deserves a look, in file order
+
+	prices *priceBook
+	listed map[string]*Model // provider/model of every target the file lists, each as a model of its own
+}
+
+// Load reads and parses the policy at path, with the process's environment. A file with problems gives a *Problems.
+func Load(path string) (*Policy, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, src, os.Getenv)
+}
+
+// Provider is a place that requests can go to.
+type Provider struct {
+	Name        string
+	Dialect     string // openai, anthropic, gemini, bedrock or azure
+	BaseURL     string // without a slash at the end
+	KeyEnv      string // environment variable that holds the key, "" if the provider needs none
+	Key         string // its value; never logged
+	APIVersion  string // sent as the api-version query parameter, "" for none
+	OutputField string // max_tokens or max_completion_tokens: how the output cap is sent
+	Timeouts    Timeouts
+	Retries     int    // further attempts on the same target before the first byte of an answer
+	Unavailable string // why it cannot serve, "" if it can
+}
+
+// Timeouts bound the phases of one upstream call. None is zero.
+type Timeouts struct {
+	Connect   time.Duration // until the connection stands, TLS included
+	FirstByte time.Duration // from the request's last byte to the answer's first
+	Idle      time.Duration // between two bytes of an answer
+	Total     time.Duration // the whole call
+}
+
+// Model is a name that clients may ask for: a tier of the policy, or provider/model.
+type Model struct {
+	Name      string
+	Use       []*exchange.Candidate // in the order to try, never empty
+	MaxOutput int64                 // output cap in tokens, 0 for none of its own
+	// Rank compares tiers by price: the worst case of a typical request on the first target with a known price. A model whose
+	// price is unknown ranks above all others.
+	Rank pricing.Nano
+}
+
+// Team is who pays.
+type Team struct{ Name, Owner, CostCenter string }
+
+// Output bounds how long answers may get, in tokens.
+type Output struct {
+	DefaultMaxTokens int64 // cap of a request that asks for none, > 0
+	MaxTokens        int64 // no request gets more; 0 is no limit
+}
+
+// UnknownPrice is what the policy does with a target that no price is known for.
+type UnknownPrice uint8
+
+// What to do with an unknown price.
+const (
+	DenyUnknown   UnknownPrice = iota // do not use the target
+	AssumeUnknown                     // count it at prices.assume_usd
+)
+
+// Cache is what may be answered from earlier answers.
+type Cache struct {
+	Scope    Scope         // who shares answers
+	TTL      time.Duration // how long an exact answer lives; 0 means that nothing is cached
+	Semantic *Semantic     // nil if the file has none; loaded, not acted on yet
+}
+
+// Semantic configures answers to questions that mean the same.
+type Semantic struct {
+	MaxFalseHits float64 // bound on the share of wrong hits, 0..1
+	TTL          time.Duration
+	Scope        Scope
+}
+
+// Scope is who shares cached answers.
+type Scope uint8
+
+// Scopes, from narrowest to widest.
+const (
+	ScopeKey Scope = iota
+	ScopeTeam
+	ScopeEveryone
+)
+
+// Key returns the sharing scope of a request: the first part of every cache key.
+func (s Scope) Key(f *exchange.Facts) string {
+	switch s {
+	case ScopeKey:
+		return "key=" + f.Key
+	case ScopeTeam:
+		return "team=" + f.Team
+	default:
+		return "everyone"
+	}
+}
+
+// Route is one rule of the table. The first whose When matches decides.
+type Route struct {
+	Name     string
+	When     *When  // never nil; matches everything if the file gives no condition
+	To       *Model // nil means asked: what the client named and, for auto, the policy's default
+	Escalate *Escalate
+	Cache    exchange.CacheMode // what the route lets the cache do; CacheOff if the policy caches nothing
+	Observe  bool               // log what it would do, change nothing
+	Line     int                // where it stands in the file
+}
+
+// Escalate says where an answer goes that fails its checks. Loaded, not acted on yet.
+type Escalate struct {
+	To     *Model
+	Unless []string // checks an answer must pass: valid_schema, complete, not_refused
+}
+
+// ModelNames returns the models that clients may ask for by name, sorted.
+func (p *Policy) ModelNames() []string { return slices.Sorted(maps.Keys(p.Models)) }
