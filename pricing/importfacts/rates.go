@@ -36,11 +36,16 @@ func (r *rates) UnmarshalJSON(src []byte) error {
 	return nil
 }
 
-// plausible lifts a cache write that is cheaper than the plain token: no provider sells that, but some lists show it.
+// plausible mends what no provider sells but some lists show: a cache write cheaper than the plain token is lifted to it, and a
+// cached read at less than a half percent of input (the deepest real discount is 99.2%) is left out, so that it costs input.
 func (r rates) plausible(note func(string, ...any)) pricing.Rates {
 	if r.CacheWrite != 0 && r.CacheWrite < r.Input {
 		note("cache writes at %d are below input at %d; lifted to it", r.CacheWrite, r.Input)
 		r.CacheWrite = r.Input
+	}
+	if r.CacheRead != 0 && r.CacheRead < r.Input/200 {
+		note("cached reads at %d are below 0.5%% of input at %d; left out", r.CacheRead, r.Input)
+		r.CacheRead = 0
 	}
 	return pricing.Rates(r)
 }
