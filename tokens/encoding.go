@@ -1,0 +1,109 @@
+package tokens
+
+import "sync"
+
+const (
+	// longestMerge bounds the memory one merge takes to about 28 bytes per byte of it. A longer piece (a megabyte without any
+	// space or punctuation: no prose, no code) is merged in parts of this length, which can only add a token or two at each cut.
+	longestMerge = 1 << 20
+	// keptMerge bounds what a pooled scratch keeps of a long merge.
+	keptMerge = 16 << 10
+)
+
+// encoding turns text into tokens as one of OpenAI's encodings does. Text is always ordinary: a special token such as
+// <|endoftext|> in it is counted as the characters it is written with, as the provider does for a message's content.
+type encoding struct {
+	vocabulary *vocabulary
+	classes    *classTable
+	next       splitter
+	scratches  *sync.Pool
+}
+
+func newEncoding(vocabularyFile []byte, classes *classTable, next splitter, scratches *sync.Pool) (*encoding, error) {
+	v, err := parseVocabulary(vocabularyFile)
+	if err != nil {
+		return nil, err
+	}
+	return &encoding{vocabulary: v, classes: classes, next: next, scratches: scratches}, nil
+}
+
+// scratch is what merging needs to work in. One goroutine has it at a time.
+type scratch struct {
+	parts [smallPiece + 1]pair
+	list  []part
+	heap  rankHeap
+}
+
+func newScratches() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }
+
+func (e *encoding) release(s *scratch) {
+	if cap(s.list) > keptMerge {
+		s.list, s.heap = nil, nil
+	}
+	e.scratches.Put(s)
+}
+
+// count returns how many tokens the text is.
+func (e *encoding) count(text []byte) int64 {
+	s := e.scratches.Get().(*scratch)
+	n := 0
+	for i := 0; i < len(text); {
+		end := e.next(e.classes, text, i)
+		n += e.countPiece(text, i, end, s)
+		i = end
+	}
+	e.release(s)
+	return int64(n)
+}
+
+// countPiece returns how many tokens the piece text[start:end] is.
+func (e *encoding) countPiece(text []byte, start, end int, s *scratch) int {
+	if end-start == 1 || e.vocabulary.rank(text, start, end) != noRank {
+		return 1
+	}
+	if end-start <= smallPiece {
+		return len(e.vocabulary.merge(text, start, end, s)) - 1
+	}
+	n := 0
+	for ; start < end; start += longestMerge {
+		list := e.vocabulary.mergeLong(text[start:min(end, start+longestMerge)], s)
+		for i := 0; i < len(list); i = int(list[i].next) {
+			n++
+		}
+	}
+	return n
+}
+
+// encode appends the ids of the text's tokens to ids.
+func (e *encoding) encode(ids []uint32, text []byte) []uint32 {
+	s := e.scratches.Get().(*scratch)
+	for i := 0; i < len(text); {
+		end := e.next(e.classes, text, i)
+		ids = e.encodePiece(ids, text, i, end, s)
+		i = end
+	}
+	e.release(s)
+	return ids
+}
+
+func (e *encoding) encodePiece(ids []uint32, text []byte, start, end int, s *scratch) []uint32 {
+	v := e.vocabulary
+	if rank := v.rank(text, start, end); rank != noRank {
+		return append(ids, rank)
+	}
+	if end-start <= smallPiece {
+		parts := v.merge(text, start, end, s)
+		for i, p := range parts[:len(parts)-1] {
+			ids = append(ids, v.rank(text, start+int(p.start), start+int(parts[i+1].start)))
+		}
+		return ids
+	}
+	for ; start < end; start += longestMerge {
+		piece := text[start:min(end, start+longestMerge)]
+		list := v.mergeLong(piece, s)
+		for i := 0; i < len(list); i = int(list[i].next) {
+			ids = append(ids, v.rank(piece, i, int(list[i].next)))
+		}
+	}
+	return ids
+}

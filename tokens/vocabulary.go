@@ -1,0 +1,192 @@
+package tokens
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+//go:generate go run ./vocabgen
+
+const (
+	vocabularyMagic = "bursarv1"
+	noRank          = math.MaxUint32 // rank of bytes that are no token
+	shortToken      = 8              // longest token, in bytes, that fits the key of a shortSlot
+)
+
+// vocabulary finds the rank of a token, which is also its id. Its tables hold no pointers, so the garbage collector never walks
+// their 300,000 tokens. It never changes once parsed.
+//
+// Both tables are open-addressing with linear probing. Their hash is not seeded: the keys in them are fixed, so no input can make
+// a probe longer than the longest run of full slots the vocabulary itself makes.
+type vocabulary struct {
+	blob    []byte   // every token, one after another, by rank
+	offsets []uint32 // token r is blob[offsets[r]:offsets[r+1]]
+	longest int      // length of the longest token, in bytes
+
+	bytes      [256]uint32 // rank of every single byte
+	pairs      []uint32    // rank of every two bytes, big-endian, or noRank
+	short      []shortSlot // tokens up to shortToken bytes
+	shortShift uint8       // 64 - log2(len(short))
+	long       []longSlot  // longer tokens
+	longShift  uint8
+}
+
+// shortSlot holds its token in the slot: one cache line answers for the tokens most text is made of.
+type shortSlot struct {
+	key  uint64 // the token's bytes, little-endian, zero-padded
+	rank uint32
+	size uint32 // length of the token in bytes; 0 marks an empty slot
+}
+
+// longSlot holds 32 bits of its token's hash, so a miss rarely touches the blob.
+type longSlot struct {
+	tag  uint32
+	next uint32 // rank + 1; 0 marks an empty slot
+}
+
+// parseVocabulary reads what vocabgen wrote. The data is kept, not copied.
+func parseVocabulary(data []byte) (*vocabulary, error) {
+	header := len(vocabularyMagic) + 4
+	if len(data) < header || string(data[:len(vocabularyMagic)]) != vocabularyMagic {
+		return nil, fmt.Errorf("vocabulary of %d bytes does not begin with %q: run go generate ./tokens", len(data), vocabularyMagic)
+	}
+	count := int(binary.LittleEndian.Uint32(data[header-4:]))
+	if count > len(data)-header {
+		return nil, fmt.Errorf("vocabulary of %d bytes cannot hold the %d tokens it names: run go generate ./tokens", len(data), count)
+	}
+	sizes := data[header : header+count]
+	v := &vocabulary{blob: data[header+count:], offsets: make([]uint32, count+1), pairs: make([]uint32, 1<<16)}
+	shorts := 0
+	for rank, size := range sizes {
+		v.offsets[rank+1] = v.offsets[rank] + uint32(size)
+		v.longest = max(v.longest, int(size))
+		if size <= shortToken {
+			shorts++
+		}
+	}
+	if int(v.offsets[count]) != len(v.blob) {
+		return nil, fmt.Errorf("vocabulary names %d bytes of tokens but holds %d: run go generate ./tokens", v.offsets[count], len(v.blob))
+	}
+	v.index(shorts, count-shorts)
+	for b, rank := range v.bytes {
+		if rank == noRank {
+			return nil, fmt.Errorf("vocabulary has no token for byte %#02x: not every text could be encoded", b)
+		}
+	}
+	return v, nil
+}
+
+// index builds the tables.
+func (v *vocabulary) index(shorts, longs int) {
+	v.short, v.shortShift = make([]shortSlot, tableSize(shorts)), uint8(64-bits.Len(uint(tableSize(shorts)-1)))
+	v.long, v.longShift = make([]longSlot, tableSize(longs)), uint8(64-bits.Len(uint(tableSize(longs)-1)))
+	for i := range v.bytes {
+		v.bytes[i] = noRank
+	}
+	for i := range v.pairs {
+		v.pairs[i] = noRank
+	}
+	for rank := range uint32(len(v.offsets) - 1) {
+		start, end := int(v.offsets[rank]), int(v.offsets[rank+1])
+		token := v.blob[start:end]
+		switch len(token) {
+		case 1:
+			v.bytes[token[0]] = rank
+		case 2:
+			v.pairs[int(token[0])<<8|int(token[1])] = rank
+		}
+		if len(token) <= shortToken {
+			v.addShort(word(v.blob, start, len(token)), len(token), rank)
+		} else {
+			v.addLong(token, rank)
+		}
+	}
+}
+
+// tableSize returns a power of two that n tokens fill by no more than three fifths.
+func tableSize(n int) int { return 1 << bits.Len(uint(n*5/3+1)) }
+
+func (v *vocabulary) addShort(key uint64, size int, rank uint32) {
+	i := hashShort(key, size) >> v.shortShift
+	for v.short[i].size != 0 {
+		i = (i + 1) & uint64(len(v.short)-1)
+	}
+	v.short[i] = shortSlot{key: key, rank: rank, size: uint32(size)}
+}
+
+func (v *vocabulary) addLong(token []byte, rank uint32) {
+	h := hashLong(token)
+	i := h >> v.longShift
+	for v.long[i].next != 0 {
+		i = (i + 1) & uint64(len(v.long)-1)
+	}
+	v.long[i] = longSlot{tag: uint32(h), next: rank + 1}
+}
+
+// rank returns the rank of the token text[start:end], or noRank. The range is not empty.
+func (v *vocabulary) rank(text []byte, start, end int) uint32 {
+	size := end - start
+	if size > shortToken {
+		return v.rankLong(text[start:end])
+	}
+	key := word(text, start, size)
+	mask := uint64(len(v.short) - 1)
+	for i := hashShort(key, size) >> v.shortShift; ; i++ {
+		slot := &v.short[i&mask]
+		if slot.key == key && slot.size == uint32(size) {
+			return slot.rank
+		}
+		if slot.size == 0 {
+			return noRank
+		}
+	}
+}
+
+func (v *vocabulary) rankLong(piece []byte) uint32 {
+	if len(piece) > v.longest {
+		return noRank
+	}
+	h := hashLong(piece)
+	mask := uint64(len(v.long) - 1)
+	for i := h >> v.longShift; ; i++ {
+		slot := v.long[i&mask]
+		if slot.next == 0 {
+			return noRank
+		}
+		if slot.tag == uint32(h) && string(v.blob[v.offsets[slot.next-1]:v.offsets[slot.next]]) == string(piece) {
+			return slot.next - 1
+		}
+	}
+}
+
+// word returns the size bytes (1 to 8) of text at i as a little-endian number.
+func word(text []byte, i, size int) uint64 {
+	if i+8 <= len(text) {
+		return binary.LittleEndian.Uint64(text[i:]) & (math.MaxUint64 >> (64 - 8*uint(size)))
+	}
+	var key uint64
+	for k := size - 1; k >= 0; k-- {
+		key = key<<8 | uint64(text[i+k])
+	}
+	return key
+}
+
+func hashShort(key uint64, size int) uint64 {
+	high, low := bits.Mul64(key^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93+uint64(size)<<1)
+	return high ^ low
+}
+
+// hashLong hashes more than 8 bytes, by words; the last word overlaps the one before it.
+func hashLong(piece []byte) uint64 {
+	h := uint64(len(piece)) * 0x9e3779b97f4a7c15
+	last := binary.LittleEndian.Uint64(piece[len(piece)-8:])
+	for len(piece) > 8 {
+		high, low := bits.Mul64(binary.LittleEndian.Uint64(piece)^h, 0xd6e8feb86659fd93)
+		h = high ^ low
+		piece = piece[8:]
+	}
+	high, low := bits.Mul64(last^h, 0xa0761d6478bd642f)
+	return high ^ low
+}
