@@ -79,7 +79,7 @@ func TestCostIsExact(t *testing.T) {
 	})
 }
 
-// TestMoreTokensNeverCostLess: within a tier, cost grows with every bucket. Across tiers Worst does.
+// TestMoreTokensNeverCostLess: the bound grows with the prompt, over tiers too, and with the output.
 func TestMoreTokensNeverCostLess(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, at := anyPrice().Draw(t, "price"), anyTime().Draw(t, "at")
