@@ -1,0 +1,185 @@
+package providers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"bursar/pricing"
+)
+
+// Answer is what a provider answered. It must be released, once, when nothing of it is used any more; until then its bytes stay.
+type Answer struct {
+	Status      int
+	Refused     bool    // the provider found fault with the request (a 4xx in its own words): pass Status, ContentType and Body on
+	Body        []byte  // a plain answer, untouched; nil for a stream
+	Stream      *Stream // a streamed answer; nil for a plain one, also if a stream was asked for and refused
+	ContentType []byte
+	ProviderID  []byte // the provider's x-request-id, empty if it gave none
+
+	Usage    pricing.Usage // of a plain answer; a stream has its own
+	HasUsage bool
+	Model    []byte // the model the answer names; of a plain answer
+	Finish   string // worst finish reason of all choices: "stop" only if each of them is complete; of a plain answer
+	Choices  int    // how many
+	Attempts int    // requests made for it
+
+	resp    *fasthttp.Response
+	started time.Time
+	stream  Stream
+	reasons reasons
+}
+
+// FirstByte returns when the first byte of the answer arrived.
+func (a *Answer) FirstByte() time.Time { return a.started }
+
+// Complete tells whether each choice ended by itself: an answer that was cut, filtered or refused must not be cached.
+func (a *Answer) Complete() bool {
+	if a.Stream != nil {
+		return a.Stream.Complete()
+	}
+	return !a.Refused && a.reasons.complete(1)
+}
+
+// MoveBody makes the body of a plain answer the body of dst, without copying: both swap their buffers. Body stays readable as
+// long as dst's body is.
+func (a *Answer) MoveBody(dst *fasthttp.Response) {
+	dst.SwapBody(a.resp.SwapBody(dst.SwapBody(nil)))
+}
+
+// Release gives back the buffers of an answer; a stream that is under way is closed, and its provider sees that at once.
+func (a *Answer) Release() {
+	if a.Stream != nil {
+		a.Stream.close()
+	}
+	fasthttp.ReleaseResponse(a.resp)
+	reasons, stream := a.reasons, a.stream
+	*a = Answer{}
+	a.reasons.reset(reasons)
+	a.stream.reuse(&stream)
+	answers.Put(a)
+}
+
+var answers = sync.Pool{New: func() any { return new(Answer) }}
+
+func acquireAnswer() *Answer {
+	a := answers.Get().(*Answer)
+	a.resp = fasthttp.AcquireResponse()
+	return a
+}
+
+func (a *Answer) readHead() {
+	h := &a.resp.Header
+	a.Status = a.resp.StatusCode()
+	a.ContentType = h.ContentType()
+	if a.ProviderID = h.Peek("X-Request-Id"); len(a.ProviderID) == 0 {
+		a.ProviderID = h.Peek("Request-Id")
+	}
+}
+
+// judge reads a whole plain answer, and decides whether it is one.
+func (a *Answer) judge(c *Call, now time.Time) *Failure {
+	a.Body = a.resp.Body()
+	switch {
+	case a.Status == http.StatusOK && c.Stream:
+		return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("asked for a stream, it answered %q: %s", a.ContentType, excerpt(a.Body))}
+	case a.Status == http.StatusOK:
+		if err := a.read(); err != nil {
+			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w: %s", err, excerpt(a.Body))}
+		}
+		return nil
+	}
+	failure := judgeStatus(a.resp, now)
+	a.Refused = failure == nil
+	return failure
+}
+
+var (
+	errNoChoices = errors.New("it answered 200 without choices")
+	errInOK      = errors.New("it answered 200 with an error")
+)
+
+// read finds in a plain answer what is needed of it.
+func (a *Answer) read() error {
+	var tier string
+	err := members(a.Body, func(key, value []byte) error {
+		switch string(key) {
+		case "choices":
+			return a.readChoices(value)
+		case "usage":
+			a.Usage, a.HasUsage = pricing.Usage{}, false
+			if isObject(value) {
+				a.Usage, a.HasUsage = ReadUsage(value)
+			}
+		case "model":
+			a.Model = bytes.Trim(value, `"`)
+		case "service_tier":
+			tier = servedTier(value)
+		case "error":
+			if truthy(value) {
+				return errInOK
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if a.reasons.seen() == 0 {
+		return errNoChoices
+	}
+	a.Usage.Tier = tier
+	a.Finish, a.Choices = a.reasons.worst(1), a.reasons.seen()
+	return nil
+}
+
+func (a *Answer) readChoices(value []byte) error {
+	if !isArray(value) {
+		return errNoChoices
+	}
+	n := 0
+	return elements(value, func(choice []byte) error {
+		if !isObject(choice) {
+			return errNoChoices
+		}
+		index, reason := n, []byte(nil)
+		n++
+		err := members(choice, func(key, value []byte) error {
+			switch string(key) {
+			case "finish_reason":
+				reason = value
+			case "index":
+				if i, ok := readCount(value); ok {
+					index = int(min(i, mostChoices))
+				}
+			}
+			return nil
+		})
+		a.reasons.note(index, reason)
+		return err
+	})
+}
+
+// truthy tells whether the SDKs would take a value of a member named error for an error.
+func truthy(value []byte) bool {
+	switch string(value) {
+	case "null", "false", `""`, "0":
+		return false
+	}
+	return true
+}
+
+// excerpt returns the beginning of a body, for logs.
+func excerpt(body []byte) []byte {
+	const most = 300
+	body = bytes.TrimSpace(body)
+	if len(body) > most {
+		return append(append([]byte(nil), body[:most]...), "..."...)
+	}
+	return append([]byte(nil), body...)
+}

@@ -1,0 +1,242 @@
+package providers
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// attempt makes one request on one connection, as fasthttp's own transport does, but with the connection attached to the caller
+// for as long as the call lives on it, and with a deadline for each phase.
+//
+// A plain answer has no bound on its first byte: providers send nothing before all of it is generated, so its first byte is
+// nearly its last one.
+func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
+	line, failure := u.acquire(c.Caller)
+	if failure != nil {
+		return nil, failure
+	}
+	if c.Stream {
+		deadline = time.Now().Add(u.cfg.FirstByte)
+	}
+	if err := line.conn.SetDeadline(deadline); err != nil {
+		return nil, line.failed(err, false)
+	}
+	sent := u.send(line.conn, c)
+	if sent != nil {
+		// A provider that refuses a request early may answer and close before it has read all of it: look for that answer, but
+		// not for long.
+		_ = line.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	}
+	line.reader = u.pool.AcquireReader(line.conn)
+	if _, err := line.reader.Peek(1); err != nil {
+		if sent != nil {
+			err = sent
+		}
+		return nil, line.failed(err, sent == nil)
+	}
+	answer := acquireAnswer()
+	answer.started = time.Now()
+	answer.resp.SkipBody = true // its head only, for now
+	if err := answer.resp.ReadLimitBody(line.reader, u.cfg.MaxAnswer); err != nil {
+		answer.Release()
+		return nil, line.broke(err)
+	}
+	answer.resp.SkipBody = false
+	return u.receive(c, line, answer)
+}
+
+// acquire takes a connection from the pool, or makes one, and attaches it to the caller.
+func (u *Upstream) acquire(caller Caller) (*line, *Failure) {
+	pooled, err := u.pool.AcquireConn(0, false)
+	if err != nil {
+		if errors.Is(err, fasthttp.ErrNoFreeConns) {
+			return nil, &Failure{Cause: CausePool, Err: fmt.Errorf("all %d connections are in use", u.cfg.MaxConns)}
+		}
+		return nil, &Failure{Cause: CauseConnect, Err: err, retry: true}
+	}
+	l := &line{upstream: u, conn: pooled.Conn().(*conn), caller: caller}
+	l.conn.calls++
+	l.giveBack = func(reuse bool) {
+		if reuse {
+			u.pool.ReleaseConn(pooled)
+		} else {
+			u.pool.CloseConn(pooled)
+		}
+	}
+	if caller != nil && !caller.Attach(l.conn) {
+		l.caller = nil
+		l.end(true)
+		return nil, &Failure{Cause: CauseClientGone, Err: ErrClientGone}
+	}
+	return l, nil
+}
+
+// send writes the request.
+func (u *Upstream) send(conn *conn, c *Call) error {
+	req := fasthttp.AcquireRequest()
+	defer fasthttp.ReleaseRequest(req)
+	h := &req.Header
+	h.SetMethod(fasthttp.MethodPost)
+	h.SetRequestURI(u.base + pathOf(c.Path) + u.query())
+	h.SetHost(u.host)
+	h.SetUserAgent("bursar")
+	h.SetContentType("application/json")
+	if c.Stream {
+		h.Set("Accept", "text/event-stream")
+	} else {
+		h.Set("Accept", "application/json")
+	}
+	for _, extra := range c.Headers {
+		h.Set(extra.Name, extra.Value)
+	}
+	if u.auth != "" {
+		h.Set("Authorization", u.auth)
+	}
+	if c.RequestID != "" {
+		h.Set("X-Client-Request-Id", c.RequestID)
+	}
+	req.SetBodyRaw(c.Body)
+	w := u.pool.AcquireWriter(conn)
+	defer u.pool.ReleaseWriter(w)
+	if err := req.Write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+func pathOf(path string) string {
+	if path == "" {
+		return "/chat/completions"
+	}
+	return path
+}
+
+func (u *Upstream) query() string {
+	if u.cfg.APIVersion == "" {
+		return ""
+	}
+	return "?api-version=" + u.cfg.APIVersion
+}
+
+// receive reads what follows the head of an answer.
+func (u *Upstream) receive(c *Call, l *line, answer *Answer) (*Answer, *Failure) {
+	resp := answer.resp
+	status := resp.StatusCode()
+	if encoding := resp.Header.ContentEncoding(); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
+		failure := l.unusable(status, fmt.Errorf("it answered with content-encoding %q, though none was asked for", encoding))
+		answer.Release()
+		return nil, failure
+	}
+	if c.Stream && status == http.StatusOK && bytes.Contains(resp.Header.ContentType(), []byte("event-stream")) {
+		return u.receiveStream(c, l, answer)
+	}
+	if c.Stream {
+		_ = l.conn.SetDeadline(time.Now().Add(u.cfg.Idle)) // an error, most likely: short, and all there
+	}
+	if err := readPlain(resp, l.reader, u.cfg.MaxAnswer); err != nil {
+		answer.Release()
+		return nil, l.broke(err)
+	}
+	l.end(!resp.ConnectionClose() && l.reader.Buffered() == 0)
+	answer.readHead()
+	failure := answer.judge(c, u.cfg.Now())
+	if failure != nil {
+		failure.Sent = true
+		answer.Release()
+		return nil, failure
+	}
+	return answer, nil
+}
+
+// readPlain reads a body to its end, trailer included.
+func readPlain(resp *fasthttp.Response, r *bufio.Reader, most int) error {
+	if status := resp.StatusCode(); status == http.StatusNoContent || status == http.StatusNotModified {
+		return nil
+	}
+	if err := resp.ReadBody(r, most); err != nil {
+		return err
+	}
+	if resp.Header.ContentLength() == -1 {
+		return resp.Header.ReadTrailer(r)
+	}
+	return nil
+}
+
+// line is a connection for the length of one call.
+type line struct {
+	upstream *Upstream
+	conn     *conn
+	reader   *bufio.Reader
+	caller   Caller
+	giveBack func(reuse bool)
+}
+
+// end detaches the connection from the caller and gives it back to the pool, or closes it. It may be called twice.
+func (l *line) end(reuse bool) {
+	if l.giveBack == nil {
+		return
+	}
+	if l.caller != nil {
+		l.caller.Detach() // from here on nobody else closes it
+	}
+	if l.reader != nil {
+		reuse = reuse && l.reader.Buffered() == 0
+		l.upstream.pool.ReleaseReader(l.reader)
+		l.reader = nil
+	}
+	l.conn.idle = 0
+	l.giveBack(reuse && !l.conn.closed.Load() && !l.upstream.isClosed())
+	l.giveBack = nil
+}
+
+// failed ends a call on which no byte of an answer arrived.
+func (l *line) failed(err error, sent bool) *Failure {
+	failure := l.cause(err)
+	failure.Sent = sent
+	if failure.Cause == CauseLost {
+		failure.retry, failure.stale = true, l.conn.calls > 1
+	}
+	l.end(false)
+	return failure
+}
+
+// broke ends a call on which an answer had begun: it is not made again.
+func (l *line) broke(err error) *Failure {
+	failure := l.cause(err)
+	failure.Sent = true
+	l.end(false)
+	return failure
+}
+
+// unusable ends a call on which an answer came that cannot be used.
+func (l *line) unusable(status int, err error) *Failure {
+	l.end(false)
+	return &Failure{Cause: CauseAnswer, Status: status, Sent: true, Err: err}
+}
+
+func (l *line) cause(err error) *Failure {
+	var network net.Error
+	switch {
+	case l.gone():
+		return &Failure{Cause: CauseClientGone, Err: ErrClientGone}
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &network) && network.Timeout():
+		return &Failure{Cause: CauseTimeout, Err: err}
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return &Failure{Cause: CauseAnswer, Err: fmt.Errorf("its answer is longer than %d bytes", l.upstream.cfg.MaxAnswer)}
+	default:
+		return &Failure{Cause: CauseLost, Err: err}
+	}
+}
+
+// gone tells whether the client has left: its Caller closed the connection, or is about to.
+func (l *line) gone() bool {
+	return l.conn.closed.Load() || l.caller != nil && l.caller.Gone()
+}

@@ -1,0 +1,260 @@
+package providers
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"bursar/internal/testkit"
+	"bursar/pricing"
+)
+
+func TestMain(m *testing.M) {
+	// fasthttp's cleaner of idle connections ends by itself, but not before they would have become too old.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"))
+}
+
+// newUpstream makes an upstream that talks to a fake; its waits are short and have no jitter.
+func newUpstream(t testing.TB, fake *testkit.Upstream, edit func(*Config)) *Upstream {
+	t.Helper()
+	cfg := Config{Name: "fake", BaseURL: fake.URL, Key: "sk-provider", Rand: func() float64 { return 0 }}
+	if edit != nil {
+		edit(&cfg)
+	}
+	u, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(u.Close)
+	return u
+}
+
+func chat(model string, stream bool) *Call {
+	body := `{"model":"` + model + `","messages":[{"role":"user","content":"hi"}]}`
+	if stream {
+		body = body[:len(body)-1] + `,"stream":true,"stream_options":{"include_usage":true}}`
+	}
+	return &Call{Model: model, Target: "fake/" + model, Body: []byte(body), Stream: stream, RequestID: "req-1"}
+}
+
+func failureOf(t *testing.T, err error) *Failure {
+	t.Helper()
+	var failure *Failure
+	if !errors.As(err, &failure) {
+		t.Fatalf("error is %v (%T), want a *Failure", err, err)
+	}
+	return failure
+}
+
+func TestPlainCall(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("small", testkit.Script{Text: "Hello there, \"you\" \u00e9\U0001F600", PromptTokens: 100, Cached: 60, Reasoning: 3})
+	u := newUpstream(t, fake, nil)
+	answer, err := u.Call(chat("small", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Release()
+	generated := int64(fake.Last("small").Generated)
+	want := pricing.Usage{Input: 40, CacheRead: 60, Output: generated - 3, Reasoning: 3}
+	if !answer.HasUsage || answer.Usage != want {
+		t.Errorf("usage is %+v, want %+v", answer.Usage, want)
+	}
+	if answer.Status != 200 || answer.Finish != "stop" || !answer.Complete() || string(answer.Model) != "small" || answer.Attempts != 1 ||
+		string(answer.ProviderID) != "req_fake" || string(answer.ContentType) != "application/json" {
+		t.Errorf("answer is %+v", answer)
+	}
+	sent := fake.Last("small")
+	if sent.Path != "/v1/chat/completions" || sent.Header.Get("Authorization") != "Bearer sk-provider" || sent.Header.Get("X-Client-Request-Id") != "req-1" ||
+		string(sent.Body) != string(chat("small", false).Body) {
+		t.Errorf("the provider got %q with %v: %s", sent.Path, sent.Header, sent.Body)
+	}
+}
+
+// drain reads a stream to its end and returns its bytes.
+func drain(t *testing.T, s *Stream) (string, error) {
+	t.Helper()
+	var all strings.Builder
+	for {
+		event, err := s.Next()
+		if errors.Is(err, io.EOF) {
+			return all.String(), nil
+		}
+		if err != nil {
+			return all.String(), err
+		}
+		all.Write(event.Raw)
+	}
+}
+
+func TestStreamCall(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("small", testkit.Script{Text: "Hello there, \"you\"", PromptTokens: 100, Cached: 60})
+	u := newUpstream(t, fake, nil)
+	for range 3 {
+		answer, err := u.Call(chat("small", true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := answer.Stream
+		text, err := drain(t, s)
+		if err != nil || !strings.HasSuffix(text, "data: [DONE]\n\n") {
+			t.Fatalf("stream ended with %v: %s", err, text)
+		}
+		usage, ok := s.Usage()
+		if want := (pricing.Usage{Input: 40, CacheRead: 60, Output: int64(fake.Last("small").Generated)}); !ok || usage != want {
+			t.Errorf("usage is %+v, want %+v", usage, want)
+		}
+		if out, beyond := s.OutputText(); string(out) != `Hello there, "you"` || beyond != 0 {
+			t.Errorf("output text is %q", out)
+		}
+		if s.Finish() != "stop" || !s.Complete() || !s.Done() || string(s.Model()) != "small" || s.Choices() != 1 {
+			t.Errorf("finish %q, complete %v, done %v", s.Finish(), s.Complete(), s.Done())
+		}
+		answer.Release()
+	}
+	if n := fake.Connections(); n != 1 {
+		t.Errorf("%d connections for three streams in a row, want 1", n)
+	}
+}
+
+// client is a Caller as the proxy's is.
+type client struct {
+	mu       sync.Mutex
+	upstream io.Closer
+	gone     bool
+}
+
+func (c *client) Attach(up io.Closer) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.gone {
+		c.upstream = up
+	}
+	return !c.gone
+}
+
+func (c *client) Detach() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.upstream = nil
+}
+
+func (c *client) Gone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
+}
+
+func (c *client) attached() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.upstream != nil
+}
+
+func (c *client) leave() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	if c.upstream != nil {
+		_ = c.upstream.Close()
+	}
+	return time.Now()
+}
+
+// soon is the time within which a provider must see that a client has left.
+const soon = 50 * time.Millisecond
+
+func TestClientLeaves(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	f := func(model string, stream bool, script testkit.Script, until func(*Answer)) {
+		t.Helper()
+		fake.On(model, script)
+		u := newUpstream(t, fake, nil)
+		caller := new(client)
+		call := chat(model, stream)
+		call.Caller = caller
+		left := make(chan time.Time, 1)
+		if until == nil { // it leaves while it waits for the first byte
+			go func() {
+				fake.WaitRequest(model, time.Second)
+				left <- caller.leave()
+			}()
+		}
+		answer, err := u.Call(call)
+		if until != nil {
+			if err != nil {
+				t.Fatal(err)
+			}
+			until(answer)
+			left <- caller.leave()
+			for err == nil {
+				_, err = answer.Stream.Next()
+			}
+			answer.Release()
+		}
+		if !errors.Is(err, ErrClientGone) {
+			t.Errorf("error is %v, want %v", err, ErrClientGone)
+		}
+		seen, ok := fake.WaitHangUp(model, time.Second)
+		if !ok {
+			t.Fatal("the provider did not see the client leave")
+		}
+		if took := seen.HungUpAt.Sub(<-left); took > soon {
+			t.Errorf("the provider saw the client leave after %v, want at most %v", took, soon)
+		}
+		if caller.attached() {
+			t.Error("the connection is still attached")
+		}
+		if s := u.State("fake/" + model); s != BreakerClosed || !u.breaker("fake/"+model).quiet() {
+			t.Errorf("the breaker took down a client that left (%v)", s)
+		}
+	}
+	f("plain", false, testkit.Script{Latency: time.Minute}, nil)
+	f("waiting", true, testkit.Script{Latency: time.Minute}, nil)
+	f("streaming", true, testkit.Script{StallAfter: 3}, func(a *Answer) {
+		for range 3 {
+			if _, err := a.Stream.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestClientGoneBefore(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	u := newUpstream(t, fake, nil)
+	call := chat("small", false)
+	call.Caller = &client{gone: true}
+	_, err := u.Call(call)
+	if !errors.Is(err, ErrClientGone) || fake.Count("") != 0 {
+		t.Errorf("error is %v after %d requests, want %v after none", err, fake.Count(""), ErrClientGone)
+	}
+}
+
+func TestClientLeavesBetweenAttempts(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("busy", testkit.Script{Status: http.StatusServiceUnavailable, Header: map[string]string{"Retry-After": "60"}})
+	u := newUpstream(t, fake, func(c *Config) { c.Retries, c.RetryWait = 3, time.Hour })
+	caller := new(client)
+	call := chat("busy", false)
+	call.Caller = caller
+	go func() {
+		fake.WaitRequest("busy", time.Second)
+		for !caller.attached() {
+			time.Sleep(time.Millisecond)
+		}
+		caller.leave()
+	}()
+	begun := time.Now()
+	_, err := u.Call(call)
+	if !errors.Is(err, ErrClientGone) || time.Since(begun) > 5*time.Second {
+		t.Errorf("error is %v after %v, want %v at once", err, time.Since(begun), ErrClientGone)
+	}
+}

@@ -1,0 +1,69 @@
+package providers
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// judgeStatus decides what an answer other than 200 is. Nil: the provider refused the request, in words the client's SDK
+// understands, and it is the client who must hear them.
+func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
+	status, body := resp.StatusCode(), resp.Body()
+	failure := &Failure{Cause: CauseOverload, Status: status, Err: fmt.Errorf("it answered %d: %s", status, excerpt(body))}
+	switch {
+	case status == http.StatusTooManyRequests:
+		failure.Cause = CauseLimited
+		failure.RetryAfter = retryAfter(&resp.Header, now)
+		// A quota that is used up does not come back while a client waits.
+		failure.retry = !bytes.Contains(body, []byte("insufficient_quota"))
+	case status == http.StatusRequestTimeout || status >= http.StatusInternalServerError:
+		failure.RetryAfter = retryAfter(&resp.Header, now)
+		failure.retry = retriable(status)
+	case status == http.StatusUnauthorized || status == http.StatusPaymentRequired || status == http.StatusForbidden:
+		failure.Cause = CauseCredential
+	case status >= http.StatusBadRequest && isObject(bytes.TrimSpace(body)) && members(body, func(_, _ []byte) error { return nil }) == nil:
+		return nil
+	default: // a redirect, or the error page of something that is no provider
+		failure.Cause = CauseAnswer
+	}
+	if should := resp.Header.Peek("X-Should-Retry"); string(should) == "false" {
+		failure.retry = false
+	}
+	return failure
+}
+
+func retriable(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
+		http.StatusGatewayTimeout, statusOverloaded:
+		return true
+	}
+	return false
+}
+
+// statusOverloaded is what Anthropic, and gateways in front of it, answer when they are.
+const statusOverloaded = 529
+
+// retryAfter reads how long the provider asks to wait: in milliseconds, in seconds or until a date; 0 if it does not say.
+func retryAfter(h *fasthttp.ResponseHeader, now time.Time) time.Duration {
+	if ms, err := strconv.ParseFloat(strings.TrimSpace(string(h.Peek("Retry-After-Ms"))), 64); err == nil && ms >= 0 {
+		return bounded(ms * float64(time.Millisecond))
+	}
+	text := strings.TrimSpace(string(h.Peek("Retry-After")))
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 {
+		return bounded(seconds * float64(time.Second))
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now))
+	}
+	return 0
+}
+
+// bounded makes a duration of nanoseconds that may be absurd.
+func bounded(ns float64) time.Duration { return time.Duration(min(ns, float64(24*time.Hour))) }

@@ -1,0 +1,239 @@
+package providers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"bursar/pricing"
+)
+
+// Stream is a streamed answer, event by event. One goroutine reads it. What it tells of usage, finish and text grows as events
+// are read, and holds for all that has arrived, also after the stream broke or the client left.
+type Stream struct {
+	target  string
+	line    *line
+	breaker *Breaker
+	choices int // asked for
+	config  *Config
+
+	body    framing
+	split   splitter
+	scratch []byte
+	begun   bool // the first event was read
+	ahead   Event
+	isAhead bool
+	ended   error // why no more bytes come; nil while they do
+	failed  error // the provider said, or showed, that the stream is no good
+	closing error // what Next returns from now on
+
+	done     bool
+	usage    pricing.Usage
+	hasUsage bool
+	tier     string
+	model    []byte
+	reasons  reasons
+	text     []byte
+	beyond   int64
+}
+
+// Next returns the next event, io.EOF after the last one of a stream that ended well, or a *Failure: one that wraps
+// ErrStreamBroken if the stream ended early, ErrClientGone if the client left.
+func (s *Stream) Next() (Event, error) {
+	if s.isAhead {
+		s.isAhead = false
+		return s.ahead, nil
+	}
+	for s.closing == nil {
+		if raw := s.split.next(); raw != nil {
+			return s.read(raw)
+		}
+		s.more(true)
+	}
+	return Event{}, s.closing
+}
+
+// Buffered tells whether Next would return without waiting for the provider. While it does, a flush can be saved.
+func (s *Stream) Buffered() bool {
+	if s.isAhead || s.closing != nil {
+		return true
+	}
+	for tried := false; ; tried = true {
+		if raw := s.split.next(); raw != nil {
+			event, err := s.read(raw)
+			s.ahead, s.isAhead = event, err == nil
+			return true
+		}
+		if tried || !s.body.ready() {
+			return false
+		}
+		if s.more(false); s.closing != nil {
+			return true
+		}
+	}
+}
+
+// Usage returns what the stream said it used; false if it has not (yet), or says nothing: count OutputText then.
+func (s *Stream) Usage() (pricing.Usage, bool) { return s.usage, s.hasUsage }
+
+// Finish returns the worst finish reason of all choices: "stop" only if each of them is complete, "" if one has not ended.
+func (s *Stream) Finish() string { return s.reasons.worst(s.choices) }
+
+// Choices returns how many choices were seen.
+func (s *Stream) Choices() int { return s.reasons.seen() }
+
+// Complete tells whether every choice asked for ended by itself.
+func (s *Stream) Complete() bool { return s.failed == nil && s.reasons.complete(s.choices) }
+
+// Done tells whether [DONE] was seen. Some vendors leave it out; the SDKs do not mind, so a stream may be complete without.
+func (s *Stream) Done() bool { return s.done }
+
+// Model returns the model the stream names.
+func (s *Stream) Model() []byte { return s.model }
+
+// OutputText returns the text of all choices, in the order it arrived: content, reasoning, refusals, names and arguments of tool
+// calls; and how many more bytes there were beyond Config.MaxOutputText. It is for counting tokens, not for reading.
+func (s *Stream) OutputText() (text []byte, beyond int64) { return s.text, s.beyond }
+
+// receiveStream begins a streamed answer. It waits for the first event: until then nothing was answered, and another target
+// could still be tried.
+func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Failure) {
+	answer.readHead()
+	s := &answer.stream
+	answer.Stream = s
+	s.target, s.line, s.config, s.choices = c.Target, l, &u.cfg, int(max(1, min(c.N, mostChoices)))
+	s.body.start(l.reader, answer.resp.Header.ContentLength())
+	l.conn.idle = u.cfg.Idle
+	event, err := s.Next()
+	if err == nil && event.Kind == KindError {
+		err = &Failure{Cause: CauseAnswer, Err: fmt.Errorf("its stream began with an error: %s", excerpt(event.Data))}
+	} else if errors.Is(err, io.EOF) {
+		err = &Failure{Cause: CauseAnswer, Err: errors.New("its stream is empty")}
+	}
+	if err != nil {
+		var failure *Failure
+		errors.As(err, &failure) // Next returns nothing else
+		failure.Status, failure.Sent = answer.Status, true
+		answer.Release()
+		return nil, failure
+	}
+	s.ahead, s.isAhead = event, true
+	return answer, nil
+}
+
+// more gets more bytes.
+func (s *Stream) more(wait bool) {
+	if s.ended != nil {
+		s.finish()
+		return
+	}
+	if len(s.split.rest()) > s.config.MaxEvent {
+		s.failed = errEventTooLong(s.config.MaxEvent)
+		s.finish()
+		return
+	}
+	s.split.buf, s.ended = s.body.fill(s.split.room(), wait)
+	if errors.Is(s.ended, io.EOF) {
+		s.closeEvent()
+	}
+}
+
+// closeEvent ends the last event of a stream that was closed without the blank line after it. Should the event be half a one, its
+// data will be no JSON.
+func (s *Stream) closeEvent() {
+	rest := s.split.rest()
+	switch {
+	case len(bytes.Trim(rest, "\r\n")) == 0:
+	case rest[len(rest)-1] == '\n':
+		s.split.buf = append(s.split.buf, '\n')
+	default:
+		s.split.buf = append(s.split.buf, '\n', '\n')
+	}
+}
+
+// finish decides how the stream ended, and gives the connection back.
+func (s *Stream) finish() {
+	clean := errors.Is(s.ended, io.EOF)
+	good := s.failed == nil && (s.done || s.reasons.ended(s.choices))
+	switch {
+	case good:
+		// An error after the end of the answer is none of ours: the connection is not used again, that is all.
+		s.closing = io.EOF
+	case s.failed == nil && s.line.gone():
+		s.closing = &Failure{Target: s.target, Cause: CauseClientGone, Sent: true, Attempts: 1, Err: ErrClientGone}
+	default:
+		failure := &Failure{Cause: CauseLost}
+		why := s.failed
+		if why == nil && clean {
+			why = errors.New("no [DONE], and not every choice has finished")
+		} else if why == nil {
+			failure, why = s.line.cause(s.ended), s.ended
+		} else {
+			failure.Cause = CauseAnswer
+		}
+		failure.Target, failure.Sent, failure.Attempts = s.target, true, 1
+		failure.Err = fmt.Errorf("%w: %w", ErrStreamBroken, why)
+		s.closing = failure
+		if s.breaker != nil {
+			s.breaker.done(failing)
+		}
+	}
+	s.line.end(good && clean && s.body.finished())
+}
+
+// afterDone bounds the wait for the end of the body once [DONE] has come: it should be there already.
+const afterDone = 500 * time.Millisecond
+
+// read reads an event's data, and takes down what it tells.
+func (s *Stream) read(raw []byte) (Event, error) {
+	at := 0
+	if !s.begun && bytes.HasPrefix(raw, byteOrderMark) {
+		at = len(byteOrderMark)
+	}
+	s.begun = true
+	var event Event
+	event, s.scratch = readEvent(raw, at, s.scratch)
+	switch {
+	case len(event.Data) == 0:
+		event.Kind = KindComment
+	case event.Kind == KindError:
+		s.failed = fmt.Errorf("it sent an error: %s", excerpt(event.Data))
+	case string(bytes.TrimSpace(event.Data)) == "[DONE]":
+		event.Kind, s.done = KindDone, true
+		s.line.conn.idle = min(s.line.conn.idle, afterDone)
+	default:
+		if err := s.readChunk(&event); err != nil {
+			s.failed = fmt.Errorf("an event is no chunk (%w): %s", err, excerpt(event.Data))
+			s.finish()
+			return Event{}, s.closing
+		}
+	}
+	return event, nil
+}
+
+// close ends the stream wherever it is.
+func (s *Stream) close() {
+	if s.closing == nil {
+		s.closing = io.ErrClosedPipe
+		s.line.end(s.done && errors.Is(s.ended, io.EOF) && s.body.finished())
+	}
+}
+
+// mostKept bounds the buffers that are kept for the next stream.
+const mostKept = 64 << 10
+
+// reuse makes the stream as good as new, on the memory of old.
+func (s *Stream) reuse(old *Stream) {
+	*s = Stream{scratch: keep(old.scratch), model: old.model[:0], text: keep(old.text)}
+	s.split.reset(keep(old.split.buf))
+	s.reasons.reset(old.reasons)
+}
+
+func keep(buf []byte) []byte {
+	if cap(buf) > mostKept {
+		return nil
+	}
+	return buf[:0]
+}

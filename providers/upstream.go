@@ -1,0 +1,150 @@
+// Package providers speaks to the providers of models: it keeps connections to them, calls them, retries, reads what they answer
+// and what it used, and turns answers from plain to streamed and back.
+// It is separate because everything that can go wrong on the way to a provider, and every dialect, is kept in here: the rest of
+// the house sees an Answer, or a Failure that says what to tell the client.
+package providers
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Upstream is one provider: its connections, its credentials, and a breaker for each of its targets. It is safe for concurrent use.
+type Upstream struct {
+	cfg  Config
+	host string // for the Host header
+	base string // path of the base URL, no slash at its end
+	auth string // value of the Authorization header, "" for none
+	pool *fasthttp.HostClient
+
+	mu       sync.Mutex
+	closed   bool
+	breakers map[string]*Breaker
+	crowd    *Breaker // shared by targets beyond maxBreakers
+}
+
+// Config says where a provider is and how long it may take.
+type Config struct {
+	Name       string      // name of the provider in the policy
+	Dialect    string      // "openai", the default: chat completions as OpenAI, vLLM, llama.cpp, Ollama and most others speak them
+	BaseURL    string      // http or https, with the path before /chat/completions: https://api.openai.com/v1
+	Key        string      // sent as a bearer token; "" sends none
+	APIVersion string      // sent as the query parameter api-version, if any
+	TLS        *tls.Config // for a private authority; nil uses the system's
+
+	Connect   time.Duration // for a connection with its TLS handshake; default 5 s
+	FirstByte time.Duration // from the request to the first byte of a stream; default 60 s
+	Idle      time.Duration // between two reads of a stream; default 60 s
+	Total     time.Duration // for a plain answer, all attempts together; default 10 min, as the SDKs have it
+
+	Retries       int           // attempts after the first; 0 is none
+	RetryWait     time.Duration // a retry-after up to this is waited for, one beyond it ends the call; default 5 s
+	MaxConns      int           // connections at once; default 8192
+	MaxAnswer     int           // bytes of a plain answer; default 64 MiB
+	MaxEvent      int           // bytes of one event of a stream; default 8 MiB
+	MaxOutputText int           // bytes of a stream's text kept for counting; default 1 MiB
+
+	Now  func() time.Time // nil is time.Now; for tests
+	Rand func() float64   // 0 <= x < 1; nil is math/rand; for tests
+}
+
+// idleConn is how long a connection may lie unused: shorter than the idle timeouts of the load balancers in front of most
+// providers (60 s and up). Servers that hang up sooner (uvicorn, llama.cpp: 5 s) are met by the free retry.
+const idleConn = 50 * time.Second
+
+// Validate says what is wrong with a configuration, and what to write instead.
+func (c *Config) Validate() error {
+	if c.Name == "" {
+		return errors.New("a provider needs a name")
+	}
+	if c.Dialect != "" && c.Dialect != "openai" {
+		return fmt.Errorf("provider %q: dialect %q is not known: write openai", c.Name, c.Dialect)
+	}
+	u, err := url.Parse(c.BaseURL)
+	switch {
+	case err != nil:
+		return fmt.Errorf("provider %q: base_url: %w", c.Name, err)
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return fmt.Errorf("provider %q: base_url %q needs http:// or https:// and a host", c.Name, c.BaseURL)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("provider %q: base_url must not hold a user, a query or a fragment", c.Name)
+	case strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return fmt.Errorf("provider %q: its key holds a space or a character that no header may hold", c.Name)
+	case c.Connect < 0 || c.FirstByte < 0 || c.Idle < 0 || c.Total < 0 || c.RetryWait < 0:
+		return fmt.Errorf("provider %q: a timeout must not be negative", c.Name)
+	case c.Retries < 0 || c.Retries > 10:
+		return fmt.Errorf("provider %q: retries is %d: write 0 to 10", c.Name, c.Retries)
+	}
+	return nil
+}
+
+// New makes the upstream of a provider. It connects when it is first called.
+func New(cfg Config) (*Upstream, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg.Connect = cmp.Or(cfg.Connect, 5*time.Second)
+	cfg.FirstByte = cmp.Or(cfg.FirstByte, time.Minute)
+	cfg.Idle = cmp.Or(cfg.Idle, time.Minute)
+	cfg.Total = cmp.Or(cfg.Total, 10*time.Minute)
+	cfg.RetryWait = cmp.Or(cfg.RetryWait, 5*time.Second)
+	cfg.MaxConns = cmp.Or(cfg.MaxConns, 8192)
+	cfg.MaxAnswer = cmp.Or(cfg.MaxAnswer, 64<<20)
+	cfg.MaxEvent = cmp.Or(cfg.MaxEvent, 8<<20)
+	cfg.MaxOutputText = cmp.Or(cfg.MaxOutputText, 1<<20)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Float64
+	}
+	base, err := url.Parse(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	u := &Upstream{
+		cfg: cfg, host: base.Host, base: strings.TrimRight(base.EscapedPath(), "/"),
+		breakers: map[string]*Breaker{}, crowd: newBreaker(cfg.Now),
+	}
+	if cfg.Key != "" {
+		u.auth = "Bearer " + cfg.Key
+	}
+	u.pool = &fasthttp.HostClient{
+		Addr:                base.Host,
+		Dial:                newDialer(base, cfg.TLS, cfg.Connect).dial,
+		MaxConns:            cfg.MaxConns,
+		MaxIdleConnDuration: idleConn,
+		MaxResponseBodySize: cfg.MaxAnswer,
+		// The one used last is the least likely to have been closed by the provider.
+		ConnPoolStrategy: fasthttp.LIFO,
+		ReadBufferSize:   8 << 10, // an answer's head must fit in
+		WriteBufferSize:  16 << 10,
+	}
+	return u, nil
+}
+
+// Name returns the provider's name in the policy.
+func (u *Upstream) Name() string { return u.cfg.Name }
+
+// Close closes idle connections; calls in flight end undisturbed, and their connections are closed after them.
+func (u *Upstream) Close() {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	u.pool.CloseIdleConnections()
+}
+
+func (u *Upstream) isClosed() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.closed
+}
