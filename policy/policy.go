@@ -4,13 +4,10 @@
 package policy
 
 import (
-	"maps"
 	"os"
-	"slices"
 	"time"
 
 	"bursar/exchange"
-	"bursar/pricing"
 )
 
 //go:generate go run ./schemagen
@@ -48,38 +45,6 @@ func Load(path string) (*Policy, error) {
 		return nil, err
 	}
 	return Parse(path, src, os.Getenv)
-}
-
-// Provider is a place that requests can go to.
-type Provider struct {
-	Name        string
-	Dialect     string // openai, anthropic, gemini, bedrock or azure
-	BaseURL     string // without a slash at the end
-	KeyEnv      string // environment variable that holds the key, "" if the provider needs none
-	Key         string // its value; never logged
-	APIVersion  string // sent as the api-version query parameter, "" for none
-	OutputField string // max_tokens or max_completion_tokens: how the output cap is sent
-	Timeouts    Timeouts
-	Retries     int    // further attempts on the same target before the first byte of an answer
-	Unavailable string // why it cannot serve, "" if it can
-}
-
-// Timeouts bound the phases of one upstream call. None is zero.
-type Timeouts struct {
-	Connect   time.Duration // until the connection stands, TLS included
-	FirstByte time.Duration // from the request's last byte to the answer's first
-	Idle      time.Duration // between two bytes of an answer
-	Total     time.Duration // the whole call
-}
-
-// Model is a name that clients may ask for: a tier of the policy, or provider/model.
-type Model struct {
-	Name      string
-	Use       []*exchange.Candidate // in the order to try, never empty
-	MaxOutput int64                 // output cap in tokens, 0 for none of its own
-	// Rank compares tiers by price: the worst case of a typical request on the first target with a known price. A model whose
-	// price is unknown ranks above all others.
-	Rank pricing.Nano
 }
 
 // Team is who pays.
@@ -135,23 +100,3 @@ func (s Scope) Key(f *exchange.Facts) string {
 		return "everyone"
 	}
 }
-
-// Route is one rule of the table. The first whose When matches decides.
-type Route struct {
-	Name     string
-	When     *When  // never nil; matches everything if the file gives no condition
-	To       *Model // nil means asked: what the client named and, for auto, the policy's default
-	Escalate *Escalate
-	Cache    exchange.CacheMode // what the route lets the cache do; CacheOff if the policy caches nothing
-	Observe  bool               // log what it would do, change nothing
-	Line     int                // where it stands in the file
-}
-
-// Escalate says where an answer goes that fails its checks. Loaded, not acted on yet.
-type Escalate struct {
-	To     *Model
-	Unless []string // checks an answer must pass: valid_schema, complete, not_refused
-}
-
-// ModelNames returns the models that clients may ask for by name, sorted.
-func (p *Policy) ModelNames() []string { return slices.Sorted(maps.Keys(p.Models)) }

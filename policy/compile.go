@@ -1,0 +1,186 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+	_ "time/tzdata" // the image has no zone files, and a budget must not depend on the machine's
+
+	"bursar/exchange"
+)
+
+// compiler turns what stood in the file into a Policy. Like the decoder it goes on after a problem, so that all are told at once;
+// what a problem left out is then missing in a policy that nobody will see.
+type compiler struct {
+	*notes
+	file   *fileEntry
+	env    func(string) string
+	now    time.Time // prices that tiers are ranked by are those of now
+	policy *Policy
+}
+
+func (c *compiler) compile() {
+	c.version()
+	c.timezone()
+	c.providers()
+	c.prices()
+	c.models()
+	c.defaults()
+	c.teams()
+	c.budgets()
+	c.cache() // before the routes: what a route may do depends on it
+	c.routes()
+	c.trim()
+	c.output()
+}
+
+func (c *compiler) version() {
+	if v := c.file.Version; v.ok && v.value != 1 {
+		c.problem(v.at, "write version: 1, or use a newer Bursar", "version %d of the file format is not known", v.value)
+	}
+}
+
+func (c *compiler) timezone() {
+	c.policy.Location = time.UTC
+	zone := c.file.Timezone
+	if !zone.ok {
+		return
+	}
+	const hint = "write a name of the IANA time zone database, such as UTC, Europe/Berlin or America/New_York"
+	location, err := time.LoadLocation(zone.value)
+	if err != nil || strings.EqualFold(zone.value, "local") {
+		c.problem(zone.at, hint, "time zone %s is not known", quoted(zone.value))
+		return
+	}
+	c.policy.Location = location
+}
+
+// defaults finds the models that auto means and that savings are measured against.
+func (c *compiler) defaults() {
+	p := c.policy
+	p.Default = c.model(c.file.Default, "default")
+	p.Baseline = p.Default
+	at := c.file.Default.at
+	if c.file.Baseline.given() {
+		p.Baseline = c.model(c.file.Baseline, "baseline")
+		at = c.file.Baseline.at
+	}
+	if p.Baseline == nil {
+		return
+	}
+	for _, target := range p.Baseline.Use {
+		if target.Price != nil {
+			p.Yardstick = target
+			return
+		}
+	}
+	c.warn(at, "give one of its targets a price under prices: overrides:",
+		"baseline %q has no known price, so savings cannot be told", p.Baseline.Name)
+}
+
+func (c *compiler) teams() {
+	c.policy.Teams = make(map[string]*Team, len(c.file.Teams.rows))
+	for _, row := range c.file.Teams.rows {
+		c.checkName("team", row.at, row.name, Each)
+		c.policy.Teams[row.name] = &Team{Name: row.name, Owner: row.value.Owner.value, CostCenter: row.value.CostCenter.value}
+	}
+}
+
+// team checks the name of a team.
+func (c *compiler) team(name text, where string) {
+	if name.ok && c.policy.Teams[name.value] == nil {
+		c.problem(name.at, c.orAdd(c.didYouMean(name.value, maps.Keys(c.policy.Teams)), name.value, "teams"), "%s names team %s, which does not exist", where, quoted(name.value))
+	}
+}
+
+// orAdd makes a hint of what is known, or of what to add if nothing is.
+func (c *compiler) orAdd(hint, name, section string) string {
+	if hint == "" {
+		return fmt.Sprintf("add %s: under %s:", name, section)
+	}
+	return hint + fmt.Sprintf(" (or add it under %s:)", section)
+}
+
+// longestName bounds names, which become metric labels and parts of keys.
+const longestName = 64
+
+// checkName checks a name that the author made up. It must not be one of the words that mean something else.
+func (c *compiler) checkName(what string, at place, name string, reserved ...string) {
+	for _, word := range reserved {
+		if name == word {
+			c.problem(at, "choose another name", "%q cannot be the name of a %s: it has a meaning of its own", word, what)
+		}
+	}
+	const others = "._-"
+	bad := len(name) > longestName
+	for _, r := range name {
+		bad = bad || !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(others, r))
+	}
+	if bad {
+		c.problem(at, fmt.Sprintf("use up to %d letters, digits, dots, dashes and underscores", longestName), "%s is not a good name for a %s", quoted(name), what)
+	}
+}
+
+func (c *compiler) cache() {
+	file := c.file.Cache
+	if file == nil {
+		return
+	}
+	cache := &c.policy.Cache
+	cache.Scope = scopeOf(file.Scope, ScopeTeam)
+	if file.Exact != nil {
+		cache.TTL = file.Exact.TTL.value
+	}
+	if s := file.Semantic; s != nil {
+		cache.Semantic = &Semantic{MaxFalseHits: s.MaxFalseHits.value, TTL: s.TTL.value, Scope: scopeOf(s.Scope, cache.Scope)}
+		c.warn(s.At, "exact hits are served; remove the block to silence this", "cache.semantic is loaded, but this version does not act on it yet")
+	}
+}
+
+func scopeOf(word choice, usual Scope) Scope {
+	switch word.value {
+	case "key":
+		return ScopeKey
+	case "team":
+		return ScopeTeam
+	case "everyone":
+		return ScopeEveryone
+	default:
+		return usual
+	}
+}
+
+func (c *compiler) trim() {
+	if t := c.file.Trim; t != nil {
+		c.policy.Trim = exchange.Trim{
+			MaxPromptTokens:   t.MaxPromptTokens.value,
+			KeepLastTurns:     max(1, int(t.KeepLastTurns.value)),
+			MinifyToolResults: t.MinifyToolResults.value,
+		}
+	}
+}
+
+// usualOutput caps the answer of a request that asks for no cap, in tokens, if the policy does not say.
+const usualOutput = 4096
+
+func (c *compiler) output() {
+	out := &c.policy.Output
+	out.DefaultMaxTokens = usualOutput
+	file := c.file.Output
+	if file == nil {
+		return
+	}
+	out.MaxTokens = file.MaxTokens.value
+	if out.MaxTokens > 0 {
+		out.DefaultMaxTokens = min(out.DefaultMaxTokens, out.MaxTokens)
+	}
+	usual := file.DefaultMaxTokens
+	if !usual.ok {
+		return
+	}
+	if out.DefaultMaxTokens = usual.value; out.MaxTokens > 0 && usual.value > out.MaxTokens {
+		c.problem(usual.at, fmt.Sprintf("lower it to %d, or raise max_tokens", out.MaxTokens),
+			"output.default_max_tokens is %d, above output.max_tokens, which is %d", usual.value, out.MaxTokens)
+	}
+}

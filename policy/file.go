@@ -1,0 +1,292 @@
+package policy
+
+// This file is the one description of policies.yaml. The decoder walks these structs, and `go generate ./policy` makes the JSON
+// schema and docs/policies.md from them and their comments: a comment here is what an author sees on hover and reads in the docs.
+// Tags: key is the name in the file, need marks keys that must stand, one lists the words allowed, least and most bound a number,
+// names says what a name refers to, usual is what holds if the key is absent, like is an example.
+
+// The policy of a Bursar gateway: where requests may go, who pays for them, what they may cost and how each one is routed.
+type fileEntry struct {
+	At place
+
+	// The version of this file's format. It is always 1.
+	Version whole `key:"version" need:"yes" like:"1"`
+	// Time zone in which a day, a week and a month begin, and in which `hour` is read: a name of the IANA database.
+	Timezone text `key:"timezone" usual:"UTC" like:"Europe/Berlin"`
+	// Where requests can go.
+	Providers table[providerEntry] `key:"providers" need:"yes" each:"provider name"`
+	// Names that clients may ask for, beside `auto` and `provider/model`. Any other name is a 404 that lists these.
+	Models table[modelEntry] `key:"models" need:"yes" each:"model name"`
+	// Prices beyond those built into the program.
+	Prices *pricesEntry `key:"prices"`
+	// The model that savings are measured against: what every request would have cost on it.
+	Baseline text `key:"baseline" names:"model" usual:"the model of default" like:"premium"`
+	// Who pays.
+	Teams table[teamEntry] `key:"teams" each:"team name"`
+	// What may be spent. Every budget that a request touches must have room for its worst case before it is sent.
+	Budgets list[budgetEntry] `key:"budgets"`
+	// Which model serves which request: read top to bottom, and the first match decides. The last one must match everything.
+	Routes list[routeEntry] `key:"routes" need:"yes"`
+	// The model that `auto` means when no route says otherwise.
+	Default text `key:"default" need:"yes" names:"model" like:"standard"`
+	// What may be answered from earlier answers. Without it, nothing is cached.
+	Cache *cacheEntry `key:"cache"`
+	// How far long prompts are trimmed. Without it, nothing is.
+	Trim *trimEntry `key:"trim"`
+	// How long answers may get.
+	Output *outputEntry `key:"output"`
+}
+
+// A place that requests can go to.
+type providerEntry struct {
+	At place
+
+	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Ollama, vLLM, llama.cpp and most others);
+	// targets of the other dialects load, but are not used.
+	Dialect choice `key:"dialect" need:"yes" one:"openai anthropic gemini bedrock azure"`
+	// Root of the API, with its version if it has one in the path.
+	BaseURL text `key:"base_url" need:"yes" like:"https://api.openai.com/v1"`
+	// Name of the environment variable that holds the provider's key. Keys themselves never stand in this file. Without it,
+	// requests are sent without a key. If the variable is not set, the provider's targets are not used.
+	KeyEnv text `key:"key_env" like:"OPENAI_API_KEY"`
+	// Value of the `api-version` query parameter, for gateways that want one.
+	APIVersion text `key:"api_version" like:"2025-04-01-preview"`
+	// The field that the output cap is sent in if the client sent none.
+	MaxTokensField choice `key:"max_tokens_field" one:"max_tokens max_completion_tokens" usual:"max_completion_tokens for api.openai.com and *.openai.azure.com, else max_tokens"`
+	// Bounds on the phases of a call.
+	Timeouts *timeoutsEntry `key:"timeouts"`
+	// Further attempts on the same target, made only before the first byte of an answer.
+	Retries whole `key:"retries" least:"0" most:"5" usual:"1"`
+}
+
+// Bounds on the phases of one call to a provider.
+type timeoutsEntry struct {
+	At place
+
+	// Until the connection stands, TLS included.
+	Connect span `key:"connect" usual:"5s"`
+	// From the end of the request to the first byte of the answer. Models that reason are silent for long.
+	FirstByte span `key:"first_byte" usual:"2m"`
+	// Between two bytes of an answer.
+	Idle span `key:"idle" usual:"1m"`
+	// The whole call.
+	Total span `key:"total" usual:"10m"`
+}
+
+// A name that clients may ask for.
+type modelEntry struct {
+	At place
+
+	// Targets as provider/model, tried left to right: the first one that can serve does.
+	Use words `key:"use" need:"yes" names:"target" like:"[local/qwen3-8b, openai/gpt-5-mini]"`
+	// No request to this model gets a longer answer, in tokens.
+	MaxOutputTokens whole `key:"max_output_tokens" least:"1"`
+}
+
+// Prices beyond those built into the program. All are in US dollars per million tokens.
+type pricesEntry struct {
+	At place
+
+	// What to do with a target whose price is not known: `deny` never uses it, `assume` counts it at `assume_usd`.
+	Unknown choice `key:"unknown" one:"deny assume" usual:"deny"`
+	// What a target without a known price is counted at.
+	AssumeUSD *ratesEntry `key:"assume_usd"`
+	// Prices by provider/model, for your own hardware and your own contracts. They go before the built-in ones.
+	Overrides table[ratesEntry] `key:"overrides" names:"target" each:"provider/model"`
+}
+
+// A price in US dollars per million tokens.
+type ratesEntry struct {
+	At place
+
+	// Prompt tokens.
+	Input rate `key:"input" need:"yes" like:"1.25"`
+	// Answer tokens. If only this one is 0, they are counted at the price of the input.
+	Output rate `key:"output" need:"yes" like:"10"`
+	// Prompt tokens that the provider reads from its own cache.
+	CacheRead rate `key:"cache_read" usual:"input"`
+	// Prompt tokens that the provider writes to its own cache.
+	CacheWrite rate `key:"cache_write" usual:"input"`
+	// Answer tokens spent on reasoning.
+	Reasoning rate `key:"reasoning" usual:"output"`
+	// Dollars per request, whatever its length.
+	PerRequest dollars `key:"per_request" usual:"0"`
+}
+
+// Who pays for requests.
+type teamEntry struct {
+	At place
+
+	// Whom to ask about this team's spend.
+	Owner text `key:"owner" like:"search-team@example.com"`
+	// Where finance books it.
+	CostCenter text `key:"cost_center" like:"CC-1042"`
+}
+
+// What a scope may spend in a period. Give exactly one period and at least one of everyone, team, project, key, user, model and
+// tag; with several, a request must meet all of them. Windows follow the calendar of `timezone`. Editing a limit never
+// resets what is spent.
+type budgetEntry struct {
+	At place
+
+	// Name in messages, metrics and statements.
+	Name text `key:"name" usual:"scope and period, as in team=search/monthly"`
+	// Bounds all requests together.
+	Everyone flag `key:"everyone"`
+	// Bounds one team, or `each` of them by itself.
+	Team text `key:"team" names:"team or each" like:"search"`
+	// Bounds one project, or `each` of them by itself.
+	Project text `key:"project" like:"checkout"`
+	// Bounds one key by its public id, or `each` of them by itself.
+	Key text `key:"key" like:"each"`
+	// Bounds one end user, or `each` of them by itself.
+	User text `key:"user" like:"each"`
+	// Bounds what one model of the policy, or one provider/model, spends.
+	Model text `key:"model" names:"model" like:"premium"`
+	// Bounds the requests that carry this tag: one name and one value of an `x-bursar-tag-NAME: VALUE` header.
+	Tag table[text] `key:"tag" each:"tag name" like:"{ feature: summaries }"`
+	// Limit per day, in US dollars.
+	DailyUSD dollars `key:"daily_usd" like:"50"`
+	// Limit per week, Monday to Sunday, in US dollars.
+	WeeklyUSD dollars `key:"weekly_usd" like:"250"`
+	// Limit per calendar month, in US dollars.
+	MonthlyUSD dollars `key:"monthly_usd" like:"1000"`
+	// Limit per quarter, from January, April, July and October, in US dollars.
+	QuarterlyUSD dollars `key:"quarterly_usd" like:"3000"`
+	// Limit per calendar year, in US dollars.
+	YearlyUSD dollars `key:"yearly_usd" like:"12000"`
+	// Limit that never renews, in US dollars.
+	TotalUSD dollars `key:"total_usd" like:"500"`
+	// Used shares to warn at.
+	WarnAt list[share] `key:"warn_at" like:"[50%, 80%]"`
+	// What happens when there is no room: `block` refuses with a 429, `downgrade` sends requests to `downgrade_to`, `warn`
+	// lets them pass and warns, `observe` only counts.
+	WhenSpent choice `key:"when_spent" one:"block downgrade warn observe" usual:"block"`
+	// The model that serves while the budget is spent.
+	DowngradeTo text `key:"downgrade_to" names:"model" like:"cheap"`
+	// What happens while the budget store does not answer: `deny` refuses, `local` goes on with a bounded slice.
+	OnStoreDown choice `key:"on_store_down" one:"deny local" usual:"deny"`
+	// `observe` logs what the budget would do and changes nothing.
+	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
+}
+
+// One rule of the table.
+type routeEntry struct {
+	At place
+
+	// Name in logs, metrics, headers and `bursar explain`.
+	Name text `key:"name" need:"yes" like:"short questions go cheap"`
+	// What a request must meet, all of it. Without it the route matches everything.
+	When *whenEntry `key:"when"`
+	// The model that serves, or `asked`: what the client named and, for `auto`, the default.
+	To text `key:"to" need:"yes" names:"model or asked" like:"cheap"`
+	// Where an answer goes that fails its checks. This version loads it, but does not act on it yet.
+	Escalate *escalateEntry `key:"escalate"`
+	// What the cache may do for these requests: `on` looks up and stores, `refresh` only stores, `read` only looks up.
+	Cache choice `key:"cache" one:"on off refresh read" usual:"on if the policy caches"`
+	// `observe` logs what the route would do and changes nothing.
+	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
+}
+
+// What a request must meet. Comparisons are written "< 1500", ">= 0.7", "1000..2000" (both ends included) or as the number
+// itself. Where several names are allowed, one of them must be the request's.
+type whenEntry struct {
+	At   place
+	Keys int // how many there are, the bad ones included
+
+	// What the client asked for: `auto`, a model of the policy, or provider/model.
+	Model words `key:"model" names:"model or auto" like:"auto"`
+	// The team that pays.
+	Team words `key:"team" names:"team" like:"[search, support]"`
+	// The project of the key.
+	Project words `key:"project" like:"checkout"`
+	// The public id of the key.
+	Key words `key:"key" like:"k7f3a2"`
+	// The end user.
+	User words `key:"user" like:"alice"`
+	// Tags of the request, by name; each must have one of its values.
+	Tags table[words] `key:"tags" each:"tag name" like:"{ feature: [summaries, titles] }"`
+	// Tokens of the prompt as counted on arrival.
+	PromptTokens comparison `key:"prompt_tokens" unit:"count" like:"< 1500"`
+	// Output cap that the client asked for, in tokens. It matches only if the client asked for one.
+	MaxOutput comparison `key:"max_output" unit:"count" like:"<= 500"`
+	// How hard the prompt looks, from 0 to 1. It matches only if some signal spoke: silence is not simplicity.
+	Complexity comparison `key:"complexity" unit:"score" like:">= 0.7"`
+	// Whether the request offers tools.
+	Tools flag `key:"tools"`
+	// Whether the answer is streamed.
+	Stream flag `key:"stream"`
+	// Images in the messages: a comparison of their number, or whether there are any.
+	Images comparison `key:"images" unit:"count or flag" like:"true"`
+	// User messages in the conversation.
+	Turns comparison `key:"turns" unit:"count" like:"> 6"`
+	// Used share of the fullest budget that the request touches.
+	BudgetUsed comparison `key:"budget_used" unit:"share" like:">= 80%"`
+	// Hours of the day in the policy's time zone, from the first up to but without the last. `22-6` goes over midnight.
+	Hour hours `key:"hour" like:"9-17"`
+}
+
+// Where an answer goes that fails its checks.
+type escalateEntry struct {
+	At place
+
+	// The model that answers instead.
+	To text `key:"to" need:"yes" names:"model" like:"premium"`
+	// The checks that keep a cheap answer: `valid_schema` (tool calls and JSON fit their schema), `complete` (not cut off),
+	// `not_refused`.
+	Unless list[choice] `key:"unless" need:"yes" one:"valid_schema complete not_refused" like:"[valid_schema, complete, not_refused]"`
+}
+
+// What may be answered from earlier answers.
+type cacheEntry struct {
+	At place
+
+	// Who shares answers. An answer never leaves its scope.
+	Scope choice `key:"scope" one:"key team everyone" usual:"team"`
+	// Answers to requests that mean exactly the same.
+	Exact *exactEntry `key:"exact"`
+	// Answers to requests that mean nearly the same. This version loads it, but does not act on it yet.
+	Semantic *semanticEntry `key:"semantic"`
+}
+
+// Answers to requests that mean exactly the same.
+type exactEntry struct {
+	At place
+
+	// How long an answer may be given again.
+	TTL span `key:"ttl" need:"yes" like:"24h"`
+}
+
+// Answers to requests that mean nearly the same.
+type semanticEntry struct {
+	At place
+
+	// Bound on the share of hits that are wrong.
+	MaxFalseHits share `key:"max_false_hits" need:"yes" like:"1%"`
+	// How long an answer may be given again.
+	TTL span `key:"ttl" need:"yes" like:"6h"`
+	// Who shares answers.
+	Scope choice `key:"scope" one:"key team everyone" usual:"the scope of cache"`
+}
+
+// How far long prompts are trimmed. Whole turns go, oldest first; the system message and the last user message stay.
+type trimEntry struct {
+	At place
+
+	// Drop oldest turns until the prompt has no more tokens than this.
+	MaxPromptTokens whole `key:"max_prompt_tokens" least:"1" usual:"no limit"`
+	// Never drop these.
+	KeepLastTurns whole `key:"keep_last_turns" least:"1" most:"1000000" usual:"1"`
+	// Compact the JSON in tool results. Nothing but white space is lost.
+	MinifyToolResults flag `key:"minify_tool_results" usual:"false"`
+}
+
+// How long answers may get, in tokens.
+type outputEntry struct {
+	At place
+
+	// Cap of a request that asks for none.
+	DefaultMaxTokens whole `key:"default_max_tokens" least:"1" usual:"4096, or max_tokens if that is less"`
+	// No request gets more.
+	MaxTokens whole `key:"max_tokens" least:"1" usual:"no limit"`
+}

@@ -1,0 +1,167 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Provider is a place that requests can go to.
+type Provider struct {
+	Name        string
+	Dialect     string // openai, anthropic, gemini, bedrock or azure
+	BaseURL     string // without a slash at the end
+	KeyEnv      string // environment variable that holds the key, "" if the provider needs none
+	Key         string // its value; never logged
+	APIVersion  string // sent as the api-version query parameter, "" for none
+	OutputField string // max_tokens or max_completion_tokens: how the output cap is sent
+	Timeouts    Timeouts
+	Retries     int    // further attempts on the same target before the first byte of an answer
+	Unavailable string // why it cannot serve, "" if it can
+
+	host string // of BaseURL, with its port
+}
+
+// Timeouts bound the phases of one upstream call. None is zero.
+type Timeouts struct {
+	Connect   time.Duration // until the connection stands, TLS included
+	FirstByte time.Duration // from the request's last byte to the answer's first
+	Idle      time.Duration // between two bytes of an answer
+	Total     time.Duration // the whole call
+}
+
+// What holds if a provider does not say.
+const (
+	usualConnect   = 5 * time.Second
+	usualFirstByte = 2 * time.Minute
+	usualIdle      = time.Minute
+	usualTotal     = 10 * time.Minute
+	usualRetries   = 1
+)
+
+// spoken is the one dialect that this version speaks upstream.
+const spoken = "openai"
+
+func (c *compiler) providers() {
+	file := &c.file.Providers
+	if file.ok && len(file.rows) == 0 {
+		c.problem(file.at, "add one, such as openai: { dialect: openai, base_url: https://api.openai.com/v1, key_env: OPENAI_API_KEY }", "there is no provider")
+	}
+	c.policy.Providers = make(map[string]*Provider, len(file.rows))
+	for i := range file.rows {
+		row := &file.rows[i]
+		c.checkName("provider", row.at, row.name)
+		c.policy.Providers[row.name] = c.provider(row.name, &row.value)
+	}
+}
+
+func (c *compiler) provider(name string, file *providerEntry) *Provider {
+	p := &Provider{
+		Name: name, Dialect: file.Dialect.value, BaseURL: strings.TrimRight(file.BaseURL.value, "/"),
+		KeyEnv: file.KeyEnv.value, APIVersion: file.APIVersion.value, OutputField: file.MaxTokensField.value,
+		Timeouts: c.timeouts(name, file.Timeouts), Retries: usualRetries,
+	}
+	if file.Retries.ok {
+		p.Retries = int(file.Retries.value)
+	}
+	if file.BaseURL.ok {
+		p.host = c.baseURL(file)
+	}
+	if p.OutputField == "" {
+		p.OutputField = outputField(p.host)
+	}
+	c.key(p, file)
+	if file.Dialect.ok && p.Dialect != spoken {
+		p.Unavailable = fmt.Sprintf("this version does not speak the %s dialect yet", p.Dialect)
+		c.warn(file.Dialect.at, "its targets load but are not used; many providers also offer an API of the openai dialect",
+			"provider %q: %s", name, p.Unavailable)
+	}
+	return p
+}
+
+// outputField is how a host wants the output cap. OpenAI's reasoning models refuse max_tokens; most others know nothing else.
+func outputField(host string) string {
+	name, _, _ := strings.Cut(strings.ToLower(host), ":")
+	if name == "api.openai.com" || strings.HasSuffix(name, ".openai.azure.com") {
+		return "max_completion_tokens"
+	}
+	return "max_tokens"
+}
+
+func (c *compiler) timeouts(name string, file *timeoutsEntry) Timeouts {
+	if file == nil {
+		file = &timeoutsEntry{}
+	}
+	t := Timeouts{
+		Connect:   cmp.Or(file.Connect.value, usualConnect),
+		FirstByte: cmp.Or(file.FirstByte.value, usualFirstByte),
+		Idle:      cmp.Or(file.Idle.value, usualIdle),
+		Total:     cmp.Or(file.Total.value, usualTotal),
+	}
+	for _, part := range []struct {
+		key  string
+		span span
+	}{{"connect", file.Connect}, {"first_byte", file.FirstByte}, {"idle", file.Idle}} {
+		if part.span.value > t.Total {
+			c.warn(part.span.at, "raise total, or lower it", "provider %q: timeout %s is longer than total, which is %s", name, part.key, t.Total)
+		}
+	}
+	return t
+}
+
+// baseURL checks the root of a provider's API and returns its host.
+func (c *compiler) baseURL(file *providerEntry) (host string) {
+	text := file.BaseURL
+	u, err := url.Parse(text.value)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		c.problem(text.at, "write it whole: https://api.openai.com/v1", "base_url %s is not the address of an API", quoted(text.value))
+		return ""
+	}
+	switch {
+	case u.User != nil:
+		c.hide(u.User.String())
+		c.problem(text.at, "name the variable that holds the key in key_env", "base_url has a user name or a secret in it")
+	case u.RawQuery != "" || u.Fragment != "":
+		c.problem(text.at, "write the address without ? and #; api_version has a key of its own", "base_url has a query or a fragment")
+	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/chat/completions"):
+		c.problem(text.at, "write it without /chat/completions", "base_url is the root of the API, not one of its calls")
+	case u.Scheme == "http" && file.KeyEnv.ok && !private(u.Hostname()):
+		c.warn(text.at, "write https://", "base_url sends the key over the network unencrypted")
+	}
+	return u.Host
+}
+
+// private tells whether a host is surely not across the internet: loopback, a private address, or a name without a dot.
+func private(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
+	}
+	return !strings.Contains(host, ".") || strings.HasSuffix(host, ".local") || strings.HasSuffix(host, ".internal")
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// key reads a provider's key from the environment. A missing one is no problem of the file: it may be set on another machine.
+func (c *compiler) key(p *Provider, file *providerEntry) {
+	name := file.KeyEnv
+	if !name.ok {
+		return
+	}
+	if !variableName.MatchString(name.value) {
+		if len(name.value) >= 16 { // perhaps a key of a shape we do not know
+			c.hide(name.value)
+		}
+		c.problem(name.at, "write the variable's name alone: key_env: OPENAI_API_KEY", "key_env is not the name of an environment variable: %s", quoted(name.value))
+		return
+	}
+	if p.Key = strings.TrimSpace(c.env(name.value)); p.Key == "" {
+		p.Unavailable = fmt.Sprintf("environment variable %s is not set", name.value)
+		if p.Dialect == spoken {
+			c.warn(name.at, "its targets are not used until it is", "provider %q: %s", p.Name, p.Unavailable)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package policy
+
+import (
+	"fmt"
+
+	"bursar/exchange"
+)
+
+// Route is one rule of the table. The first whose When matches, and that is not merely observed, decides.
+type Route struct {
+	Name     string
+	When     *When              // never nil; matches everything if the file gives no condition
+	To       *Model             // nil means asked: what the client named and, for auto, the policy's default
+	Escalate *Escalate          // nil if the route has none
+	Cache    exchange.CacheMode // what the route lets the cache do; CacheOff if the policy caches nothing
+	Observe  bool               // log what it would do, change nothing
+	Line     int                // where it stands in the file
+}
+
+// Escalate says where an answer goes that fails its checks. It is loaded, not acted on yet.
+type Escalate struct {
+	To     *Model
+	Unless []string // checks that keep the cheap answer: valid_schema, complete, not_refused
+}
+
+func (c *compiler) routes() {
+	list := &c.file.Routes
+	names := map[string]int{}
+	var last *Route // the one that matches everything
+	for i := range list.items {
+		file := &list.items[i]
+		if file.At.line == 0 {
+			continue // not even a mapping; told already
+		}
+		r := c.route(file, fmt.Sprintf("routes[%d]", i+1))
+		if line := names[r.Name]; line > 0 && file.Name.ok {
+			c.problem(file.Name.at, "give each route a name of its own", "the route on line %d is already called %s", line, quoted(r.Name))
+		} else {
+			names[r.Name] = file.At.line
+		}
+		if last != nil {
+			c.problem(file.At, fmt.Sprintf("move it above line %d, or remove it", last.Line),
+				"route %s can never decide: %s on line %d matches everything", quoted(r.Name), quoted(last.Name), last.Line)
+		} else if !r.Observe && file.When == nil {
+			last = r
+		}
+		c.policy.Routes = append(c.policy.Routes, r)
+	}
+	if last != nil || !list.ok {
+		return
+	}
+	at := list.at
+	if n := len(list.items); n > 0 && list.items[n-1].At.line > 0 {
+		at = list.items[n-1].At
+	}
+	c.problem(at, "end the routes with - { name: everything else, to: asked }", "no route matches every request: the last one must have no condition and must not be observed")
+}
+
+func (c *compiler) route(file *routeEntry, where string) *Route {
+	r := &Route{Name: file.Name.value, Line: file.At.line, Observe: file.Mode.value == "observe", When: c.when(file.When, where+".when")}
+	if file.To.value != Asked {
+		r.To = c.model(file.To, where+".to", Asked)
+	}
+	if c.policy.Cache.TTL > 0 {
+		r.Cache = cacheMode(file.Cache.value)
+	}
+	if e := file.Escalate; e != nil {
+		r.Escalate = &Escalate{To: c.model(e.To, where+".escalate.to")}
+		for _, check := range e.Unless.items {
+			r.Escalate.Unless = append(r.Escalate.Unless, check.value)
+		}
+		if e.Unless.ok && len(e.Unless.items) == 0 {
+			c.problem(e.Unless.at, "name at least one of valid_schema, complete and not_refused", "%s.escalate.unless names no check, so every answer would escalate", where)
+		}
+		c.warn(e.At, "the route serves its own model meanwhile", "route %s: escalate is loaded, but this version does not act on it yet", quoted(r.Name))
+	}
+	return r
+}
+
+func cacheMode(word string) exchange.CacheMode {
+	switch word {
+	case "off":
+		return exchange.CacheOff
+	case "refresh":
+		return exchange.CacheRefresh
+	case "read":
+		return exchange.CacheRead
+	default:
+		return exchange.CacheOn
+	}
+}
