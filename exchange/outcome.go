@@ -23,6 +23,7 @@ type Outcome struct {
 	Held      pricing.Nano // what was held for it
 	FirstByte time.Duration
 	Duration  time.Duration
+	Steps     [Steps]time.Duration // time spent in each step
 }
 
 // Lever is one way Bursar saves money.
