@@ -34,7 +34,7 @@ func (f Family) String() string { return f.traits().name }
 // us.anthropic.claude-sonnet-4-20250514-v1:0, ft:gpt-4o-mini:acme::1).
 func FamilyOf(provider, model string) Family {
 	model = strings.ToLower(model)
-	name := model[strings.LastIndexByte(model, '/')+1:]
+	name := strings.TrimPrefix(model[strings.LastIndexByte(model, '/')+1:], "openai.") // Bedrock puts the vendor before a dot
 	if f := openAIFamily(strings.TrimPrefix(name, "ft:")); f != Unknown {
 		return f
 	}
