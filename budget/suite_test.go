@@ -1,0 +1,304 @@
+package budget
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"bursar/pricing"
+)
+
+// store is what Memory and Redis have in common: one suite holds both to the same rules.
+type store interface {
+	Reserve(ctx context.Context, h *Hold) (Grant, error)
+	Settle(ctx context.Context, id string, actual pricing.Nano) (Settled, error)
+	SettleBatch(ctx context.Context, batch []Settlement, results []Settled) error
+	Cancel(ctx context.Context, id string) error
+	Charge(ctx context.Context, id string, charges []Charge, amount pricing.Nano) (Settled, error)
+	Renew(ctx context.Context, id string, lease time.Duration) error
+	RenewAll(ctx context.Context, ids []string, lease time.Duration) error
+	States(ctx context.Context, charges []Charge, out []State) error
+	Expire(ctx context.Context) error
+	Orphans(ctx context.Context, most int) ([]Orphan, error)
+	AckOrphan(ctx context.Context, id string) error
+	Open(ctx context.Context) (int, error)
+	Known(ctx context.Context) (bool, error)
+}
+
+// bench is a store under test: several handles on one store, as a fleet has, and its clock.
+type bench struct {
+	handles []store
+	forward func(time.Duration) // moves the clock by which leases run
+	forget  func(time.Duration) // moves the clock by which closed IDs are forgotten; nil if it cannot be moved
+}
+
+var options = Options{Timeout: 5 * time.Second} // the tests' machines are slow at times, and a deadline is not what they test
+
+// kinds are the stores that every test of the suite runs against.
+var kinds = []struct {
+	name string
+	open func(testing.TB) *bench
+}{
+	{"memory", openMemory},
+	{"miniredis", openMiniredis},
+	{"redis", openRedis},
+}
+
+// eachStore runs a test against every store.
+func eachStore(t *testing.T, test func(*testing.T, *bench)) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) { test(t, kind.open(t)) })
+	}
+}
+
+func openMemory(testing.TB) *bench {
+	var mu sync.Mutex
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	m := NewMemory(func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return now
+	}, options)
+	forward := func(d time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(d)
+	}
+	return &bench{handles: []store{m, m, m}, forward: forward, forget: forward}
+}
+
+func openMiniredis(t testing.TB) *bench {
+	server := miniredis.RunT(t)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	server.SetTime(now)
+	b := openClients(t, &redis.UniversalOptions{Addrs: []string{server.Addr()}}, "acme")
+	b.forward = func(d time.Duration) {
+		now = now.Add(d)
+		server.SetTime(now)
+	}
+	b.forget = func(d time.Duration) {
+		b.forward(d)
+		server.FastForward(d)
+	}
+	return b
+}
+
+func openRedis(t testing.TB) *bench {
+	addr := os.Getenv("BURSAR_TEST_REDIS")
+	if addr == "" {
+		t.Skip("set BURSAR_TEST_REDIS to run against a real Redis")
+	}
+	b := openClients(t, &redis.UniversalOptions{Addrs: []string{addr}, DB: 5}, "test-"+rand.Text())
+	b.forward = func(d time.Duration) { // its clock cannot be moved, but the scripts' view of it can
+		for _, h := range b.handles {
+			h.(*Redis).drift += d
+		}
+	}
+	first := b.handles[0].(*Redis)
+	t.Cleanup(func() {
+		for it := first.client.Scan(context.Background(), 0, first.keys.prefix+"*", 1000).Iterator(); it.Next(context.Background()); {
+			first.client.Del(context.Background(), it.Val())
+		}
+	})
+	return b
+}
+
+func openClients(t testing.TB, o *redis.UniversalOptions, org string) *bench {
+	b := &bench{}
+	for range 3 {
+		client := Connect(o)
+		t.Cleanup(func() { client.Close() })
+		r, err := NewRedis(client, org, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.handles = append(b.handles, r)
+	}
+	return b
+}
+
+// hard and soft make charges that end far in the future.
+func hard(key string, limit pricing.Nano) Charge {
+	return Charge{Key: key, Limit: limit, Hard: true, Ends: time.Now().AddDate(1, 0, 0)}
+}
+
+func soft(key string, limit pricing.Nano) Charge { return Charge{Key: key, Limit: limit} }
+
+func reserve(t testing.TB, s store, id string, want, least pricing.Nano, charges ...Charge) Grant {
+	t.Helper()
+	g, err := s.Reserve(t.Context(), &Hold{ID: id, Want: want, Least: least, Charges: charges, Lease: time.Minute, Seed: []byte("seed\n\x00\xff of " + id)})
+	if err != nil {
+		t.Fatalf("reserve %s: %v", id, err)
+	}
+	return g
+}
+
+func settle(t testing.TB, s store, id string, actual pricing.Nano) Settled {
+	t.Helper()
+	done, err := s.Settle(t.Context(), id, actual)
+	if err != nil {
+		t.Fatalf("settle %s: %v", id, err)
+	}
+	return done
+}
+
+// wantStates compares spent and held of each charge, in pairs.
+func wantStates(t testing.TB, s store, charges []Charge, want ...pricing.Nano) {
+	t.Helper()
+	out := make([]State, len(charges))
+	if err := s.States(t.Context(), charges, out); err != nil {
+		t.Fatal(err)
+	}
+	var got []pricing.Nano
+	for i, state := range out {
+		if state.Limit != charges[i].Limit {
+			t.Errorf("%s: limit %d, want %d", charges[i].Key, state.Limit, charges[i].Limit)
+		}
+		got = append(got, state.Spent, state.Held)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("spent and held of each charge (-want +got):\n%s", diff)
+	}
+}
+
+func wantEqual[T any](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReserveAndSettle(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s := b.handles[0]
+		team, org, user := hard("team=search/monthly/2026-11", 100), hard("org/monthly/2026-11", 1000), soft("user=ann/daily/2026-11-23", 5)
+		all := []Charge{team, org, user}
+		g := reserve(t, s, "a", 60, 60, all...)
+		wantEqual(t, "grant", g, Grant{OK: true, Amount: 60, Short: -1, States: []State{{0, 60, 100}, {0, 60, 1000}, {0, 60, 5}}})
+		wantStates(t, s, all, 0, 60, 0, 60, 0, 60)
+		wantEqual(t, "settled", settle(t, s, "a", 25), Settled{Applied: true, Held: 60})
+		wantStates(t, s, all, 25, 0, 25, 0, 25, 0)
+		wantEqual(t, "settled again", settle(t, s, "a", 99), Settled{Held: 60})
+		wantStates(t, s, all, 25, 0, 25, 0, 25, 0)
+
+		g = reserve(t, s, "b", 80, 10, all...)
+		wantEqual(t, "shrunk grant", g, Grant{OK: true, Amount: 75, Short: 0, States: []State{{25, 75, 100}, {25, 75, 1000}, {25, 75, 5}}})
+		g = reserve(t, s, "c", 80, 10, org, team)
+		wantEqual(t, "refusal", g, Grant{Short: 1, States: []State{{25, 75, 1000}, {25, 75, 100}}})
+		g = reserve(t, s, "free", 0, 0, all...)
+		wantEqual(t, "a free call on a full budget", g.OK, true)
+		wantEqual(t, "free settle", settle(t, s, "free", 0), Settled{Applied: true})
+		wantEqual(t, "overrun", settle(t, s, "b", 80), Settled{Applied: true, Held: 75, Overrun: 5})
+		wantStates(t, s, all, 105, 0, 105, 0, 105, 0)
+		wantEqual(t, "a free call on an overspent budget", reserve(t, s, "free2", 0, 0, all...).OK, true)
+		wantEqual(t, "without charges", reserve(t, s, "none", 7, 7), Grant{OK: true, Amount: 7, Short: -1})
+		wantEqual(t, "settle without charges", settle(t, s, "none", 7), Settled{Applied: true, Held: 7})
+	})
+}
+
+func TestReserveIsIdempotent(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		team := hard("team", 100)
+		first := reserve(t, b.handles[0], "a", 60, 10, team)
+		again := reserve(t, b.handles[1], "a", 60, 10, team)
+		wantEqual(t, "grant of a repeated reserve", again, first)
+		wantStates(t, b.handles[2], []Charge{team}, 0, 60)
+		settle(t, b.handles[2], "a", 1)
+		_, err := b.handles[0].Reserve(t.Context(), &Hold{ID: "a", Want: 1, Charges: []Charge{team}, Lease: time.Minute})
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("reserve of a settled ID: %v, want ErrClosed", err)
+		}
+		wantStates(t, b.handles[2], []Charge{team}, 1, 0)
+	})
+}
+
+func TestOneKeyChargedTwiceCountsOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s := b.handles[0]
+		warn, wide, strict := soft("team", 10), hard("team", 100), hard("team", 50)
+		g := reserve(t, s, "a", 80, 10, warn, wide, strict)
+		wantEqual(t, "grant", g, Grant{OK: true, Amount: 50, Short: 2, States: []State{{0, 50, 10}, {0, 50, 100}, {0, 50, 50}}})
+		settle(t, s, "a", 20)
+		wantStates(t, s, []Charge{warn}, 20, 0)
+	})
+}
+
+func TestCancelBeforeReserve(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		team := hard("team", 100)
+		must(t, b.handles[0].Cancel(t.Context(), "a"))
+		_, err := b.handles[1].Reserve(t.Context(), &Hold{ID: "a", Want: 1, Charges: []Charge{team}, Lease: time.Minute})
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("reserve after its cancel: %v, want ErrClosed", err)
+		}
+		reserve(t, b.handles[0], "b", 10, 10, team)
+		must(t, b.handles[0].Cancel(t.Context(), "b"))
+		must(t, b.handles[0].Cancel(t.Context(), "b"))
+		wantStates(t, b.handles[0], []Charge{team}, 0, 0)
+		wantEqual(t, "settle of an ID never seen", settle(t, b.handles[0], "c", 5), Settled{Unknown: true})
+	})
+}
+
+func TestExpireAndLateSettle(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s, other, ctx := b.handles[0], b.handles[1], t.Context()
+		team := hard("team", 1000)
+		for _, id := range []string{"renewed", "unclaimed", "claimed", "acked"} {
+			reserve(t, s, id, 100, 100, team)
+		}
+		b.forward(40 * time.Second)
+		must(t, s.RenewAll(ctx, []string{"renewed", "no such hold"}, time.Minute))
+		b.forward(30 * time.Second)
+		must(t, other.Expire(ctx))
+		must(t, s.Expire(ctx))
+		wantStates(t, s, []Charge{team}, 300, 100)
+		open, err := s.Open(ctx)
+		must(t, err)
+		wantEqual(t, "open holds", open, 1)
+
+		wantEqual(t, "late, nobody was given the orphan", settle(t, s, "unclaimed", 30), Settled{Applied: true, Held: 100, Late: true, Correction: -70})
+		orphans, err := other.Orphans(ctx, 10)
+		must(t, err)
+		got := map[string]Orphan{}
+		for _, o := range orphans {
+			got[o.ID] = o
+		}
+		wantEqual(t, "orphans", got, map[string]Orphan{
+			"claimed": {"claimed", 100, []byte("seed\n\x00\xff of claimed")},
+			"acked":   {"acked", 100, []byte("seed\n\x00\xff of acked")},
+		})
+		orphans, err = s.Orphans(ctx, 10)
+		must(t, err)
+		wantEqual(t, "orphans while they are claimed", len(orphans), 0)
+		must(t, other.AckOrphan(ctx, "acked"))
+		wantEqual(t, "late, acked", settle(t, s, "acked", 130), Settled{Applied: true, Held: 100, Overrun: 30, Late: true, Correction: 30, Orphaned: true})
+		wantEqual(t, "late again", settle(t, s, "acked", 7), Settled{Held: 100, Overrun: 30, Late: true, Correction: 30, Orphaned: true})
+		wantEqual(t, "late, claimed", settle(t, s, "claimed", 0), Settled{Applied: true, Held: 100, Late: true, Correction: -100, Orphaned: true})
+		wantStates(t, s, []Charge{team}, 160, 100)
+		b.forward(61 * time.Second)
+		orphans, err = s.Orphans(ctx, 10)
+		must(t, err)
+		if len(orphans) != 1 || orphans[0].ID != "claimed" {
+			t.Errorf("orphans after the claim ran out: %v, want the one that was not acknowledged", orphans)
+		}
+		_, err = s.Reserve(ctx, &Hold{ID: "claimed", Want: 1, Lease: time.Minute})
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("reserve of an expired ID: %v, want ErrClosed", err)
+		}
+	})
+}
