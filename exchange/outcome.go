@@ -17,6 +17,7 @@ type Outcome struct {
 	Finish    string // finish reason of the answer, in OpenAI's words
 	Capped    int64  // output cap sent upstream, 0 if none
 	Trimmed   int64  // prompt tokens removed
+	Cache     string // hit, miss, off: what the cache did
 	Cost      pricing.Nano
 	Baseline  pricing.Nano // what the same answer would have cost on the baseline
 	Saved     Savings      // per lever; sums to Baseline - Cost exactly
