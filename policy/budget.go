@@ -246,6 +246,8 @@ func (c *compiler) budgetScope(b *Budget, file *budgetEntry, where string) bool 
 	case b.Scope.Everyone && narrow:
 		c.problem(file.Everyone.at, "remove everyone, or the other parts of the scope", "%s bounds everyone, and less than everyone", where)
 		return false
+	case !file.Everyone.given() && !narrow && file.Strays > 0:
+		return false // one of the strays was meant to say it
 	case !file.Everyone.given() && !narrow:
 		c.problem(file.At, "add everyone: true, or one of team, project, key, user, model and tag", "%s does not say whom it bounds", where)
 		return false
@@ -276,7 +278,7 @@ func (c *compiler) budgetPeriod(b *Budget, file *budgetEntry, where string) bool
 		}
 		first, b.Period, b.Limit = limit.key, limit.period, limit.amount.value
 	}
-	if first == "" {
+	if first == "" && file.Strays == 0 {
 		c.problem(file.At, "add one of daily_usd, weekly_usd, monthly_usd, quarterly_usd, yearly_usd and total_usd", "%s has no limit", where)
 	}
 	return first != ""

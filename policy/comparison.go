@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -45,15 +46,11 @@ func (c *comparison) read(d *decoder, n *yaml.Node, f field) {
 		}
 	}
 	if err != nil {
-		hint := comparisonHint(unit)
+		hint := ""
 		if strings.HasPrefix(unit, "count") && err != errNever {
-			if digits := strings.TrimLeft(s, "<>= "); digits != s || !strings.Contains(s, "..") {
-				if h := wholeHint(digits); strings.Contains(h, ": ") {
-					hint = h
-				}
-			}
+			hint = wholeHint(strings.TrimLeft(s, "<>= "))
 		}
-		d.problem(c.at, hint, "%s is %s: %v", f.called(), quoted(s), err)
+		d.problem(c.at, cmp.Or(hint, comparisonHint(unit)), "%s is %s: %v", f.called(), quoted(s), err)
 		return
 	}
 	c.ok = true

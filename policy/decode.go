@@ -3,6 +3,7 @@ package policy
 import (
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -63,19 +64,18 @@ func (d *decoder) object(n *yaml.Node, into any, f field) {
 		return
 	}
 	v := reflect.ValueOf(into).Elem()
-	v.FieldByName("At").Set(reflect.ValueOf(placeOf(n)))
 	if n.Kind != yaml.MappingNode && !isNull(n) {
 		d.mismatch(n, f, "keys and values", "write the keys of it below, indented, or as { key: value }")
 		return
 	}
-	if keys := v.FieldByName("Keys"); keys.IsValid() {
-		keys.SetInt(int64(len(n.Content) / 2))
-	}
+	v.FieldByName("At").Set(reflect.ValueOf(placeOf(n)))
 	fields := fieldsOf(v.Type())
+	var strays []string
 	for key, child := range d.pairs(n, f) {
 		at, known := fields[key.Value]
 		if !known {
 			d.unknownKey(key, child, f, fields)
+			strays = append(strays, key.Value)
 			continue
 		}
 		sub := field{key: key.Value, path: f.under(key.Value), tag: v.Type().Field(at).Tag}
@@ -86,7 +86,10 @@ func (d *decoder) object(n *yaml.Node, into any, f field) {
 			d.object(child, slot.Interface(), sub)
 		}
 	}
-	d.missing(n, v.Type(), f)
+	if count := v.FieldByName("Strays"); count.IsValid() {
+		count.SetInt(int64(len(strays)))
+	}
+	d.missing(n, v.Type(), f, strays)
 }
 
 // pairs goes over the keys and values of a mapping. Keys that stand twice, and keys that are no names, are problems and left out.
@@ -153,12 +156,13 @@ var secretKeys = map[string]bool{
 	"authorization": true, "bearer": true,
 }
 
-// missing reports the needed keys that a mapping does not have.
-func (d *decoder) missing(n *yaml.Node, t reflect.Type, f field) {
+// missing reports the needed keys that a mapping does not have, but for those that a stray key was most likely meant to be.
+func (d *decoder) missing(n *yaml.Node, t reflect.Type, f field, strays []string) {
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
 		key := tag.Get("key")
-		if tag.Get("need") == "" || hasKey(n, key) {
+		meant := func(stray string) bool { return nearest(stray, []string{key}) != "" }
+		if tag.Get("need") == "" || hasKey(n, key) || d.full() || slices.ContainsFunc(strays, meant) {
 			continue
 		}
 		hint := "add " + key + ":"

@@ -127,12 +127,13 @@ type teamEntry struct {
 // tag; with several, a request must meet all of them. Windows follow the calendar of `timezone`. Editing a limit never
 // resets what is spent.
 type budgetEntry struct {
-	At place
+	At     place
+	Strays int // keys that are not known
 
 	// Name in messages, metrics and statements.
 	Name text `key:"name" usual:"scope and period, as in team=search/monthly"`
 	// Bounds all requests together.
-	Everyone flag `key:"everyone"`
+	Everyone toggle `key:"everyone"`
 	// Bounds one team, or `each` of them by itself.
 	Team text `key:"team" names:"team or each" like:"search"`
 	// Bounds one project, or `each` of them by itself.
@@ -191,8 +192,8 @@ type routeEntry struct {
 // What a request must meet. Comparisons are written "< 1500", ">= 0.7", "1000..2000" (both ends included) or as the number
 // itself. Where several names are allowed, one of them must be the request's.
 type whenEntry struct {
-	At   place
-	Keys int // how many there are, the bad ones included
+	At     place
+	Strays int // keys that are not known
 
 	// What the client asked for: `auto`, a model of the policy, or provider/model.
 	Model words `key:"model" names:"model or auto" like:"auto"`
@@ -213,9 +214,9 @@ type whenEntry struct {
 	// How hard the prompt looks, from 0 to 1. It matches only if some signal spoke: silence is not simplicity.
 	Complexity comparison `key:"complexity" unit:"score" like:">= 0.7"`
 	// Whether the request offers tools.
-	Tools flag `key:"tools"`
+	Tools toggle `key:"tools"`
 	// Whether the answer is streamed.
-	Stream flag `key:"stream"`
+	Stream toggle `key:"stream"`
 	// Images in the messages: a comparison of their number, or whether there are any.
 	Images comparison `key:"images" unit:"count or flag" like:"true"`
 	// User messages in the conversation.
@@ -278,7 +279,7 @@ type trimEntry struct {
 	// Never drop these.
 	KeepLastTurns whole `key:"keep_last_turns" least:"1" most:"1000000" usual:"1"`
 	// Compact the JSON in tool results. Nothing but white space is lost.
-	MinifyToolResults flag `key:"minify_tool_results" usual:"false"`
+	MinifyToolResults toggle `key:"minify_tool_results" usual:"false"`
 }
 
 // How long answers may get, in tokens.

@@ -40,7 +40,7 @@ func Parse(name string, src []byte, env func(string) string) (*Policy, error) {
 // document reads the one YAML document of a file, nil if that failed.
 func (d *decoder) document(src []byte) *yaml.Node {
 	if len(src) > mostBytes {
-		d.problem(place{1, 1}, "check that this is the right file", "the file has %d bytes; a policy has at most %d", len(src), mostBytes)
+		d.problem(place{1, 1}, "check that this is the right file", "the file has more than %d bytes", mostBytes)
 		return nil
 	}
 	d.lines = strings.Split(strings.ToValidUTF8(string(src), "\uFFFD"), "\n")
@@ -106,7 +106,7 @@ func (d *decoder) syntax(err error) {
 	if begun := fault.ContextMark.Line; begun > 0 && at.line > len(d.lines)-1 {
 		at = place{begun, max(1, fault.ContextMark.Column)} // an end that never comes: show the beginning
 	}
-	if strings.Contains(fault.Message, "tab") {
+	if strings.Contains(fault.Message, "tab") || strings.HasPrefix(strings.TrimLeft(d.line(at.line), " "), "\t") {
 		d.tabs(at)
 		return
 	}
@@ -144,6 +144,8 @@ func syntaxHint(fault *yaml.LoadError, line string) string {
 		return strings.Contains(fault.Message, s) || strings.Contains(fault.ContextMsg, s)
 	}
 	switch {
+	case strings.Contains(line, "{{") || strings.Contains(line, "${"):
+		return "templates are not known here; secrets are named with key_env: OPENAI_API_KEY"
 	case has("block scalar"):
 		return `put comparisons that begin with > into quotes: "> 1500"`
 	case has("cannot start any token"):
@@ -158,8 +160,7 @@ func syntaxHint(fault *yaml.LoadError, line string) string {
 		return "close the bracket, and put commas between entries"
 	case has("did not find expected key"), has("did not find expected '-'"):
 		return "indent it as the lines above it"
-	case strings.Contains(line, "{{") || strings.Contains(line, "${"):
-		return "templates are not known here; secrets are named with key_env"
+	default:
+		return "look at the quotes, the colons and the indentation of this line and the one above it"
 	}
-	return ""
 }

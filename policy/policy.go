@@ -4,6 +4,8 @@
 package policy
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -40,11 +42,21 @@ type Policy struct {
 
 // Load reads and parses the policy at path, with the process's environment. A file with problems gives a *Problems.
 func Load(path string) (*Policy, error) {
-	src, err := os.ReadFile(path)
+	src, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	return Parse(path, src, os.Getenv)
+}
+
+// readFile reads no more of a file than it takes to see that it is too large.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, src, os.Getenv)
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, mostBytes+1))
 }
 
 // Team is who pays.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -143,9 +144,15 @@ func stars(s string) string {
 // widest is the longest source line that is shown whole.
 const widest = 160
 
-// excerpt cuts a line around a column, counted in characters from 0, and turns tabs into spaces so that a caret stands right.
+// excerpt cuts a line around a column, counted in characters from 0. Tabs become spaces, so that a caret stands right, and so do
+// all control characters: a file must not steer the terminal that its problems are shown on.
 func excerpt(line string, column int) (text string, caret int) {
-	line = strings.ReplaceAll(line, "\t", " ")
+	line = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, line)
 	runes := []rune(line)
 	column = max(0, min(column, len(runes)))
 	if len(runes) <= widest {

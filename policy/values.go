@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -104,13 +105,13 @@ func (c *choice) read(d *decoder, n *yaml.Node, f field) {
 	c.value, c.ok = s, true
 }
 
-// flag is true or false.
-type flag struct {
+// toggle is true or false.
+type toggle struct {
 	spot
 	value bool
 }
 
-func (b *flag) read(d *decoder, n *yaml.Node, f field) {
+func (b *toggle) read(d *decoder, n *yaml.Node, f field) {
 	s, ok := b.scalar(d, n, f, "true or false", "")
 	if !ok {
 		return
@@ -135,7 +136,7 @@ func (w *whole) read(d *decoder, n *yaml.Node, f field) {
 	}
 	v, err := parseWhole(s)
 	if err != nil {
-		d.problem(w.at, wholeHint(s), "%s cannot be %s: %v", f.called(), quoted(s), err)
+		d.problem(w.at, cmp.Or(wholeHint(s), example(f), "write digits only, such as 1500"), "%s cannot be %s: %v", f.called(), quoted(s), err)
 		return
 	}
 	least, most := bound(f, "least", 0), bound(f, "most", mostWhole)
@@ -168,6 +169,7 @@ func parseWhole(s string) (int64, error) {
 	return v, nil
 }
 
+// wholeHint returns what a number with a unit or with commas should have been, "" if that cannot be told.
 func wholeHint(s string) string {
 	lower := strings.ToLower(strings.TrimSpace(s))
 	for _, unit := range []struct {
@@ -182,7 +184,7 @@ func wholeHint(s string) string {
 	if v := strings.ReplaceAll(s, ",", ""); v != s && strings.Trim(v, "0123456789") == "" {
 		return "write it without commas: " + v
 	}
-	return "write digits only, such as 1500"
+	return ""
 }
 
 // span is a positive duration.

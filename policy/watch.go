@@ -31,7 +31,7 @@ type WatchOptions struct {
 	Env      func(string) string // reads the environment; nil is the process's
 	Debounce time.Duration       // how long to wait after a change for more of it; 0 is 100 ms
 	// OnLoad is told each outcome of a changed file, the first load included: the policy that now holds, and why the file did not
-	// load, nil if it did. Calls never overlap.
+	// load, nil if it did. Calls never overlap; it must not call Reload.
 	OnLoad func(p *Policy, err error)
 	// OnWatchError is told that the file can no longer be watched, or not at all. Reload still works then.
 	OnWatchError func(err error)
@@ -93,7 +93,7 @@ func (w *Watcher) Done() <-chan struct{} { return w.done }
 func (w *Watcher) Reload() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	src, err := os.ReadFile(w.path)
+	src, err := readFile(w.path)
 	if err != nil {
 		err = fmt.Errorf("read policy: %w", err)
 		if w.result == nil || w.result.Error() != err.Error() {

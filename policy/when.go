@@ -141,9 +141,6 @@ func (c *compiler) when(file *whenEntry, where string) *When {
 	if file == nil {
 		return w
 	}
-	if file.Keys == 0 && file.At.line > 0 {
-		c.problem(file.At, "give it a key, or leave `when` out to match everything", "%s is empty", where)
-	}
 	named := func(fact fact, key string, names words) {
 		if names.given() {
 			w.checks = append(w.checks, check{fact: fact, key: key, names: names.values()})
@@ -154,7 +151,7 @@ func (c *compiler) when(file *whenEntry, where string) *When {
 			w.checks = append(w.checks, check{fact: fact, key: key, text: by.text, from: by.from, to: by.to, low: by.low, top: by.top})
 		}
 	}
-	flagged := func(fact fact, key string, by flag) {
+	flagged := func(fact fact, key string, by toggle) {
 		if by.given() {
 			w.checks = append(w.checks, check{fact: fact, key: key, flag: by.value})
 		}
@@ -186,6 +183,9 @@ func (c *compiler) when(file *whenEntry, where string) *When {
 	compared(factBudgetUsed, "budget_used", file.BudgetUsed)
 	if h := file.Hour; h.given() {
 		w.checks = append(w.checks, check{fact: factHour, key: "hour", text: h.text, hours: h.set})
+	}
+	if w.Always() && file.At.line > 0 && file.Strays == 0 {
+		c.problem(file.At, "give it a key, or leave `when` out to match everything", "%s is empty", where)
 	}
 	return w
 }

@@ -111,7 +111,7 @@ func (d *description) leafLooks(f field) string {
 		return refers("name") + ", or a list"
 	case "choice":
 		return "`" + strings.Join(f.words("one"), "` `") + "`"
-	case "flag":
+	case "toggle":
 		return "true, false"
 	case "whole":
 		return "whole number" + f.span()

@@ -171,7 +171,7 @@ func (d *description) kindSchema(f field) (object, error) {
 			o = append(o, member{"default", usual[0]})
 		}
 		return o, nil
-	case "flag":
+	case "toggle":
 		return object{{"type", "boolean"}}, nil
 	case "whole":
 		return f.wholeSchema()
