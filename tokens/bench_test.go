@@ -96,14 +96,17 @@ func benchTexts() map[string]string {
 	for range 60000 {
 		base64.WriteByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[rng.IntN(64)])
 	}
-	mix := func(out *strings.Builder, words string, join string) {
+	mix := func(out *strings.Builder, words, join, stop string) {
 		list := strings.Fields(words)
 		for out.Len() < 60000 {
 			out.WriteString(list[rng.IntN(len(list))] + join)
+			if rng.IntN(6) == 0 {
+				out.WriteString(stop)
+			}
 		}
 	}
-	mix(&russian, all["russian"]+" договор поставка клиент ответственность неустойка исполнение обязательств сторона соглашение настоящий порядок расчёт", " ")
-	mix(&chinese, strings.ReplaceAll(all["chinese"], ",", " ")+" 合同 违约 责任 人工智能 模型 路由 缓存 命中 率 预算 超支 结算 服务 供应商 价格 便宜 我们 他们 可以 需要 如果 因为 所以 但是 一个 城市 天气 今天 明天", "")
+	mix(&russian, all["russian"]+" договор поставка клиент ответственность неустойка исполнение обязательств сторона соглашение настоящий порядок расчёт", " ", ", ")
+	mix(&chinese, strings.NewReplacer(",", " ", "。", " ", "!", " ").Replace(all["chinese"])+" 合同 违约 责任 人工智能 模型 路由 缓存 命中 率 预算 超支 结算 服务 供应商 价格 便宜 我们 他们 可以 需要 如果 因为 所以 但是 一个 城市 天气 今天 明天", "", ",")
 	return map[string]string{
 		"chat": strings.Repeat(`{"role": "user", "content": "`+chat+`"}, `, 200), "json": strings.Repeat(all["json"], 6), "go": strings.Repeat(all["code"], 6),
 		"english": strings.Repeat(all["english"], 6), "german": strings.Repeat(all["german"], 10), "russian": russian.String(), "chinese": chinese.String(),

@@ -32,6 +32,7 @@ type scratch struct {
 	parts [smallPiece + 1]pair
 	list  []part
 	heap  rankHeap
+	seen  pieceMemo
 }
 
 func newScratches() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }
@@ -61,6 +62,18 @@ func (e *encoding) countPiece(text []byte, start, end int, s *scratch) int {
 	if end-start == 1 || e.vocabulary.rank(text, start, end) != noRank {
 		return 1
 	}
+	if end-start > seenPiece {
+		return e.countMerged(text, start, end, s)
+	}
+	seen := s.seen.entry(e, text, start, end)
+	if seen.count == 0 {
+		seen.count = uint8(e.countMerged(text, start, end, s))
+	}
+	return int(seen.count)
+}
+
+// countMerged counts a piece that is no token itself.
+func (e *encoding) countMerged(text []byte, start, end int, s *scratch) int {
 	if end-start <= smallPiece {
 		return len(e.vocabulary.merge(text, start, end, s)) - 1
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	memoFloor  = 128     // texts shorter than this, in bytes, are counted faster than they are looked up
+	memoFloor  = 64      // texts shorter than this, in bytes, are counted faster than they are looked up
 	memoSets   = 1 << 14 // times memoWays entries of 32 bytes: 2 MiB
 	memoWays   = 4
 	memoShards = 64

@@ -1,8 +1,8 @@
 package tokens
 
 // smallPiece is the longest piece, in bytes, that is merged by scanning for the best pair. Scanning is quadratic but has no
-// bookkeeping: up to here it wins.
-const smallPiece = 96
+// bookkeeping: up to about here it wins.
+const smallPiece = 24
 
 // pair is two adjacent parts of a piece while it is merged.
 type pair struct {
