@@ -1,0 +1,209 @@
+package router
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"bursar/exchange"
+	"bursar/policy"
+)
+
+// Explanation is a decision and how it came about, for people (Text) and for machines (JSON).
+type Explanation struct {
+	Asked        string           `json:"asked"` // the model that the client asked for
+	PromptTokens int64            `json:"prompt_tokens"`
+	Complexity   *float64         `json:"complexity"` // null if no signal spoke
+	Signals      exchange.Signals `json:"signals"`
+	Pinned       bool             `json:"pinned,omitempty"`
+	Routes       []Verdict        `json:"routes"` // in file order; none are read for a pinned request or an unknown model
+	Left         string           `json:"left,omitempty"`
+	Targets      []Target         `json:"targets"` // of the decided model, in the policy's order
+
+	Model      string   `json:"model,omitempty"` // the model decided for, "" if none was
+	Rule       string   `json:"rule,omitempty"`  // the route that decided
+	Reason     string   `json:"reason"`
+	Candidates []string `json:"candidates"` // targets in the order they are tried
+	MaxOutput  int64    `json:"max_output,omitempty"`
+	Cache      string   `json:"cache,omitempty"`
+	Trim       int64    `json:"trim_to,omitempty"` // prompt tokens to trim to, 0 for no trim
+	Baseline   string   `json:"baseline,omitempty"`
+	Observed   []string `json:"observed,omitempty"`
+	Fault      string   `json:"fault,omitempty"`
+	Status     int      `json:"status,omitempty"` // HTTP status of the fault
+}
+
+// Verdict is what came of one route.
+type Verdict struct {
+	Route   string `json:"route"`
+	Line    int    `json:"line"`            // where it stands in the policy's file
+	Verdict string `json:"verdict"`         // decides, observed, failed or not_reached
+	To      string `json:"to"`              // the model, or asked
+	Key     string `json:"key,omitempty"`   // the first key of its condition that failed
+	Want    string `json:"want,omitempty"`  // what that key wants
+	Value   string `json:"value,omitempty"` // what the request has
+}
+
+// What can come of a route.
+const (
+	Decides    = "decides"
+	Observed   = "observed"
+	Failed     = "failed"
+	NotReached = "not_reached"
+)
+
+// Target is one target of the model that was decided for.
+type Target struct {
+	Target   string `json:"target"`
+	Usable   bool   `json:"usable"`
+	Obstacle string `json:"obstacle,omitempty"` // why it is left out
+}
+
+// Explain is Decide, told step by step: it runs the same code.
+func Explain(p *policy.Policy, f *exchange.Facts) Explanation {
+	t := &trace{policy: p, facts: f}
+	t.Asked, t.PromptTokens, t.Signals = f.Model, f.PromptTokens, f.Signals
+	t.Routes, t.Targets, t.Candidates = []Verdict{}, []Target{}, []string{}
+	if f.Complexity.Known {
+		t.Complexity = &f.Complexity.Score
+	}
+	d, fault := decide(p, f, t)
+	t.Model, t.Rule, t.Reason, t.Observed = d.Model, d.Rule, d.Reason.String(), d.Observed
+	t.Pinned = d.Reason == exchange.ReasonPinned
+	if len(t.Routes) > 0 {
+		for _, r := range p.Routes[len(t.Routes):] {
+			t.Routes = append(t.Routes, Verdict{Route: r.Name, Line: r.Line, To: destinationName(r), Verdict: NotReached})
+		}
+	}
+	if fault != nil {
+		t.Fault, t.Status = fault.Error(), fault.Status
+		return t.Explanation
+	}
+	for _, c := range d.Candidates {
+		t.Candidates = append(t.Candidates, c.Target)
+	}
+	t.MaxOutput, t.Cache, t.Trim = d.MaxOutput, d.Cache.String(), d.Trim.MaxPromptTokens
+	if d.Baseline != nil {
+		t.Baseline = d.Baseline.Target
+	}
+	return t.Explanation
+}
+
+// trace notes what decide tells. A nil trace notes nothing.
+type trace struct {
+	Explanation
+	policy *policy.Policy
+	facts  *exchange.Facts
+}
+
+func (t *trace) route(r *policy.Route, ok bool, failed string) {
+	if t == nil {
+		return
+	}
+	v := Verdict{Route: r.Name, Line: r.Line, To: destinationName(r)}
+	switch {
+	case !ok:
+		v.Verdict, v.Key, v.Value = Failed, failed, valueOf(t.policy, t.facts, failed)
+		for key, want := range r.When.Conditions() {
+			if key == failed {
+				v.Want = want
+			}
+		}
+	case r.Observe:
+		v.Verdict = Observed
+	default:
+		v.Verdict = Decides
+	}
+	t.Routes = append(t.Routes, v)
+}
+
+// left notes why the conversation does not stay where it was.
+func (t *trace) left(model, why string) {
+	if t != nil {
+		t.Left = fmt.Sprintf("the conversation leaves %s: %s", model, why)
+	}
+}
+
+func (t *trace) target(c *exchange.Candidate, o obstacle) {
+	if t == nil {
+		return
+	}
+	v := Target{Target: c.Target, Usable: o == fit}
+	switch o {
+	case unavailable:
+		v.Obstacle = c.Unavailable
+	case priceless:
+		v.Obstacle = "its price is not known"
+	case narrow:
+		v.Obstacle = fmt.Sprintf("its context of %d tokens is smaller than the prompt of %d", c.Context, promptTokens(t.policy, t.facts))
+	}
+	t.Targets = append(t.Targets, v)
+}
+
+func destinationName(r *policy.Route) string {
+	if r.To == nil {
+		return policy.Asked
+	}
+	return r.To.Name
+}
+
+// valueOf returns what a request has for a key of a condition.
+func valueOf(p *policy.Policy, f *exchange.Facts, key string) string {
+	switch key {
+	case "model":
+		return f.Model
+	case "team":
+		return f.Team
+	case "project":
+		return orNone(f.Project)
+	case "key":
+		return f.Key
+	case "user":
+		return orNone(f.User)
+	case "prompt_tokens":
+		return strconv.FormatInt(f.PromptTokens, 10)
+	case "max_output":
+		if f.MaxOutput == 0 {
+			return "none asked for"
+		}
+		return strconv.FormatInt(f.MaxOutput, 10)
+	case "complexity":
+		if !f.Complexity.Known {
+			return "not known, as no signal spoke"
+		}
+		return decimal(f.Complexity.Score)
+	case "tools":
+		return strconv.FormatBool(f.Tools)
+	case "stream":
+		return strconv.FormatBool(f.Stream)
+	case "images":
+		return strconv.Itoa(f.Images)
+	case "turns":
+		return strconv.Itoa(f.Turns)
+	case "budget_used":
+		return decimal(f.BudgetUsed*100) + "%"
+	case "hour":
+		return strconv.Itoa(f.At.In(p.Location).Hour())
+	}
+	if i := slices.IndexFunc(f.Tags, func(t exchange.Tag) bool { return "tags."+t.Name == key }); i >= 0 {
+		return f.Tags[i].Value
+	}
+	return "none"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// decimal has four decimals, unless a value would then seem to be a threshold that it just misses: 0.34999 is not 0.35.
+func decimal(v float64) string {
+	short := math.Round(v*1e4) / 1e4
+	if math.Round(v*100)/100 == short && math.Abs(v-short) > 1e-9 {
+		short = v
+	}
+	return strconv.FormatFloat(short, 'f', -1, 64)
+}

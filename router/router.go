@@ -1,0 +1,168 @@
+// Package router picks the route of a request: which model serves it, on which targets, with what cap, and why. It is separate, and
+// pure, so that the same function decides live requests, `explain`, policy tests and replays: it reads no clock and no store, and
+// equal policy and facts give equal decisions.
+//
+// # How hard a request looks
+//
+// Read counts marks in the text that the user wrote last, and Complexity weighs them. Both can be checked by hand. A text that shows
+// nothing has no complexity, and no rule on complexity matches it.
+//
+// # What is decided, in this order
+//
+//  1. The model that the client asked for must exist: one of the policy, provider/model of a configured provider, or auto.
+//  2. A pinned request (x-bursar-pin) gets what it asked for. No route is read.
+//  3. Else the routes are read from top to bottom. The first that matches decides; observed ones that match before it are noted.
+//     `to: asked` is the model asked for and, for auto, the policy's default.
+//  4. A conversation that asks for auto stays with the model that served its last turn unless the route's model ranks higher: the
+//     provider's prompt cache is warm there, and encrypted reasoning is readable only there. So a conversation may go up but does not
+//     bounce down. A route with a condition on the budget is stronger than that: saving is what it is for.
+//  5. Of the model's targets, those that cannot serve are left out: unavailable, without a price, or with too small a context. The
+//     one that served the conversation's last turn goes first.
+//  6. The output cap, the cache mode, the trim and the baseline are filled in.
+package router
+
+import (
+	"bursar/exchange"
+	"bursar/policy"
+)
+
+// Decide routes a request. The fault, if any, is for the client: no such model (404), no target can serve (503), no target has a
+// known price (503), the prompt is too long for all (400). It does not change the policy or the facts; the decision shares the
+// policy's slices, so nobody may write to its Candidates.
+func Decide(p *policy.Policy, f *exchange.Facts) (exchange.Decision, *exchange.Fault) {
+	return decide(p, f, nil)
+}
+
+// decide is Decide that tells a trace, if there is one, how it came about.
+func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *exchange.Fault) {
+	asked, fault := resolve(p, f)
+	if fault != nil {
+		return exchange.Decision{Reason: fault.Reason}, fault
+	}
+	d := exchange.Decision{Trim: p.Trim}
+	model := asked
+	if f.Pinned && asked != nil {
+		d.Reason = exchange.ReasonPinned
+		if p.Cache.TTL > 0 {
+			d.Cache = exchange.CacheOn
+		}
+	} else {
+		var route *policy.Route
+		if route, d.Observed = match(p, f, t); route == nil {
+			return exchange.Decision{Reason: exchange.ReasonInternal}, noRoute(p)
+		}
+		d.Rule, d.Cache = route.Name, route.Cache
+		model, d.Reason = destination(p, route, asked)
+		if asked == nil && !route.When.AsksBudget() {
+			if staying := stay(p, f, model, t); staying != nil {
+				model, d.Reason = staying, exchange.ReasonSticky
+			}
+		}
+	}
+	if d.Candidates, fault = usable(p, f, model, t); fault != nil {
+		return exchange.Decision{Rule: d.Rule, Reason: fault.Reason, Model: model.Name, Observed: d.Observed}, fault
+	}
+	d.Model = model.Name
+	d.MaxOutput = outputCap(p, f, model, d.Candidates)
+	d.Baseline = baseline(p, asked)
+	return d, nil
+}
+
+// resolve returns the model that the client asked for, nil for auto.
+func resolve(p *policy.Policy, f *exchange.Facts) (*policy.Model, *exchange.Fault) {
+	if f.Model == policy.Auto {
+		return nil, nil
+	}
+	if m, ok := p.Resolve(f.Model); ok {
+		return m, nil
+	}
+	return nil, unknownModel(p, f.Model)
+}
+
+// match returns the route that decides, and the names of the observed ones that would have.
+func match(p *policy.Policy, f *exchange.Facts, t *trace) (*policy.Route, []string) {
+	var observed []string
+	for _, r := range p.Routes {
+		ok, failed := r.When.Match(f)
+		t.route(r, ok, failed)
+		switch {
+		case !ok:
+		case r.Observe:
+			observed = append(observed, r.Name)
+		default:
+			return r, observed
+		}
+	}
+	return nil, observed
+}
+
+// destination returns where a route sends a request.
+func destination(p *policy.Policy, r *policy.Route, asked *policy.Model) (*policy.Model, exchange.Reason) {
+	switch {
+	case r.To != nil:
+		return r.To, exchange.ReasonRule
+	case asked != nil:
+		return asked, exchange.ReasonAsked
+	default:
+		return p.Default, exchange.ReasonDefault
+	}
+}
+
+// stay returns the model that the conversation stays with, nil if it goes where the route sends it.
+func stay(p *policy.Policy, f *exchange.Facts, to *policy.Model, t *trace) *policy.Model {
+	if f.Sticky.Model == "" || f.Sticky.Model == to.Name {
+		return nil
+	}
+	last, ok := p.Resolve(f.Sticky.Model)
+	if !ok {
+		t.left(f.Sticky.Model, "the policy no longer has it")
+		return nil
+	}
+	if to.Rank > last.Rank {
+		t.left(f.Sticky.Model, "the route's model ranks higher")
+		return nil
+	}
+	if !serves(p, f, last) {
+		t.left(f.Sticky.Model, "it cannot serve this turn")
+		return nil
+	}
+	return last
+}
+
+// outputCap returns how many tokens the answer may have: what the client asked for, else the default, within the bounds of the policy,
+// of the model, and of the candidate that allows most. What each single candidate allows is applied when it is called: a
+// fallback is not to be cut to the limit of the one that failed.
+func outputCap(p *policy.Policy, f *exchange.Facts, m *policy.Model, candidates []*exchange.Candidate) int64 {
+	most := f.MaxOutput
+	if most <= 0 {
+		most = p.Output.DefaultMaxTokens
+	}
+	lower := func(bound int64) {
+		if bound > 0 {
+			most = min(most, bound)
+		}
+	}
+	lower(p.Output.MaxTokens)
+	lower(m.MaxOutput)
+	var widest int64
+	for _, c := range candidates {
+		if c.MaxOutput == 0 {
+			return most // its limit is not known
+		}
+		widest = max(widest, c.MaxOutput)
+	}
+	lower(widest)
+	return most
+}
+
+// baseline returns what savings are measured against: for a model that the client named, that model, since it is what the request would
+// have cost without Bursar; for auto, the policy's yardstick.
+func baseline(p *policy.Policy, asked *policy.Model) *exchange.Candidate {
+	if asked == nil {
+		return p.Yardstick
+	}
+	if first := asked.Use[0]; first.Price != nil {
+		return first
+	}
+	return nil
+}
