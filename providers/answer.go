@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"bursar/internal/jsonspan"
 	"bursar/pricing"
 )
 
@@ -100,37 +101,40 @@ func (a *Answer) judge(c *Call, now time.Time) *Failure {
 }
 
 var (
+	errNoObject  = errors.New("it answered 200 with what is no JSON object")
 	errNoChoices = errors.New("it answered 200 without choices")
 	errInOK      = errors.New("it answered 200 with an error")
 )
 
 // read finds in a plain answer what is needed of it.
 func (a *Answer) read() error {
-	var tier string
-	err := members(a.Body, func(key, value []byte) error {
-		switch string(key) {
-		case "choices":
-			return a.readChoices(value)
-		case "usage":
-			a.Usage, a.HasUsage = pricing.Usage{}, false
-			if isObject(value) {
-				a.Usage, a.HasUsage = ReadUsage(value)
-			}
-		case "model":
-			a.Model = bytes.Trim(value, `"`)
-		case "service_tier":
-			tier = servedTier(value)
-		case "error":
-			if truthy(value) {
-				return errInOK
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
+	w := jsonspan.Walk(a.Body)
+	if !w.Enter(jsonspan.Object) {
+		return errNoObject
 	}
-	if a.reasons.seen() == 0 {
+	tier, failed := "", false
+	for w.Member() {
+		switch string(w.Key.Of(a.Body)) {
+		case "choices":
+			a.readChoices(&w)
+		case "usage":
+			a.Usage, a.HasUsage = readUsage(&w, a.Body)
+		case "model":
+			if v := w.Value(); v.Kind == jsonspan.String {
+				a.Model = v.Text().Of(a.Body)
+			}
+		case "service_tier":
+			tier = servedTier(w.Value().Of(a.Body))
+		case "error":
+			failed = truthy(w.Value().Of(a.Body))
+		}
+	}
+	switch {
+	case w.End() != nil:
+		return fmt.Errorf("it answered 200 with malformed JSON: %w", w.Err())
+	case failed:
+		return errInOK
+	case a.reasons.seen() == 0:
 		return errNoChoices
 	}
 	a.Usage.Tier = tier
@@ -138,31 +142,25 @@ func (a *Answer) read() error {
 	return nil
 }
 
-func (a *Answer) readChoices(value []byte) error {
-	if !isArray(value) {
-		return errNoChoices
+func (a *Answer) readChoices(w *jsonspan.Walker) {
+	if !w.Enter(jsonspan.Array) {
+		return
 	}
-	n := 0
-	return elements(value, func(choice []byte) error {
-		if !isObject(choice) {
-			return errNoChoices
+	for n := int64(0); w.Element(); n++ {
+		if !w.Enter(jsonspan.Object) {
+			continue
 		}
 		index, reason := n, []byte(nil)
-		n++
-		err := members(choice, func(key, value []byte) error {
-			switch string(key) {
-			case "finish_reason":
-				reason = value
+		for w.Member() {
+			switch string(w.Key.Of(a.Body)) {
 			case "index":
-				if i, ok := readCount(value); ok {
-					index = int(min(i, mostChoices))
-				}
+				takeCount(w, a.Body, &index)
+			case "finish_reason":
+				reason = w.Value().Of(a.Body)
 			}
-			return nil
-		})
+		}
 		a.reasons.note(index, reason)
-		return err
-	})
+	}
 }
 
 // truthy tells whether the SDKs would take a value of a member named error for an error.

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"maps"
 	"math/bits"
 	"sync"
 	"time"
@@ -146,6 +147,9 @@ func (b *Breaker) quiet() bool {
 // maxBreakers bounds the targets watched one by one: a client can name any model of a provider, and must not fill memory so.
 const maxBreakers = 1024
 
+// sweepEvery is how often those that know nothing may be looked for: it takes a look at each.
+const sweepEvery = time.Second
+
 // breaker returns the breaker of a target.
 func (u *Upstream) breaker(target string) *Breaker {
 	u.mu.Lock()
@@ -154,10 +158,9 @@ func (u *Upstream) breaker(target string) *Breaker {
 		return b
 	}
 	if len(u.breakers) >= maxBreakers {
-		for name, b := range u.breakers {
-			if b.quiet() {
-				delete(u.breakers, name)
-			}
+		if now := u.cfg.Now(); now.Sub(u.swept) >= sweepEvery {
+			u.swept = now
+			maps.DeleteFunc(u.breakers, func(_ string, b *Breaker) bool { return b.quiet() })
 		}
 		if len(u.breakers) >= maxBreakers {
 			return u.crowd
@@ -182,10 +185,7 @@ func (u *Upstream) State(target string) BreakerState {
 // States calls yield with every target called so far and its breaker's state, for metrics.
 func (u *Upstream) States(yield func(target string, state BreakerState)) {
 	u.mu.Lock()
-	states := make(map[string]*Breaker, len(u.breakers))
-	for target, b := range u.breakers {
-		states[target] = b
-	}
+	states := maps.Clone(u.breakers)
 	u.mu.Unlock()
 	for target, b := range states {
 		yield(target, b.State())

@@ -3,140 +3,167 @@ package providers
 import (
 	"errors"
 	"fmt"
+
+	"bursar/internal/jsonspan"
 )
 
-var errChoices = errors.New("its choices are no array of objects")
+var errNoChunk = errors.New("no JSON object")
 
 // readChunk takes down what a chunk tells: usage, model, and of each choice its text and how it ended. Usage is what holds so
 // far, not what came on top: vendors that tell it on every chunk tell it cumulatively, so the last one is the one that counts.
 func (s *Stream) readChunk(event *Event) error {
+	text := event.Data
+	w := jsonspan.Walk(text)
+	if !w.Enter(jsonspan.Object) {
+		return errNoChunk
+	}
 	event.Kind = KindChunk
-	choices, wrong := 0, false
-	err := members(event.Data, func(key, value []byte) error {
-		switch string(key) {
+	choices, failed := 0, false
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "choices":
-			if isNull(value) {
-				return nil
-			}
-			if !isArray(value) {
-				return errChoices
-			}
-			return elements(value, func(choice []byte) error {
-				choices++
-				return s.readChoice(choice)
-			})
+			choices = s.readChoices(&w, text)
 		case "usage":
-			event.usage = spanOf(event.Data, value)
-			event.spent = isObject(value)
-			if usage, ok := ReadUsage(value); event.spent && ok {
-				s.usage, s.hasUsage = usage, true
-			}
+			s.readUsage(&w, event)
 		case "service_tier":
-			s.tier = servedTier(value)
+			s.tier = servedTier(w.Value().Of(text))
 		case "model":
-			if len(s.model) == 0 && isString(value) {
-				s.model = append(s.model, value[1:len(value)-1]...)
+			if v := w.Value(); len(s.model) == 0 && v.Kind == jsonspan.String {
+				s.model = append(s.model, v.Text().Of(text)...)
 			}
 		case "error":
-			wrong = truthy(value)
+			failed = truthy(w.Value().Of(text))
 		}
-		return nil
-	})
+	}
 	switch {
-	case err != nil:
-		return err
-	case wrong:
+	case w.End() != nil:
+		return w.Err()
+	case failed:
 		event.Kind = KindError
-		s.failed = fmt.Errorf("it sent an error: %s", excerpt(event.Data))
-	case choices == 0 && event.spent:
+		s.fail(fmt.Errorf("it sent an error: %s", excerpt(text)))
+	case choices == 0 && event.usage.object:
 		event.Kind = KindUsage
+		s.addUsage()
 	}
 	s.usage.Tier = s.tier
 	return nil
 }
 
-func (s *Stream) readChoice(choice []byte) error {
-	if !isObject(choice) {
-		return errChoices
+// addUsage takes down one more chunk of usage alone. llama.cpp ends each of several choices with one of its own, which tells of
+// that choice only: their answers add up, over the one prompt.
+func (s *Stream) addUsage() {
+	if s.choices > 1 {
+		s.usage.Output += s.earlier.Output
+		s.usage.Reasoning += s.earlier.Reasoning
+		s.usage.AudioOut += s.earlier.AudioOut
+		s.usage.ImageOut += s.earlier.ImageOut
 	}
-	index, reason := 0, []byte(nil)
-	err := members(choice, func(key, value []byte) error {
-		switch string(key) {
-		case "index":
-			if i, ok := readCount(value); ok {
-				index = int(min(i, mostChoices))
-			}
-		case "finish_reason":
-			reason = value
-		case "delta":
-			if isObject(value) {
-				return s.readDelta(value)
+	s.earlier = s.usage
+}
+
+func (s *Stream) readUsage(w *jsonspan.Walker, event *Event) {
+	m := usageMember{key: w.Key.Start - 1, object: w.Kind() == jsonspan.Object}
+	m.value.Start = w.Offset()
+	if usage, ok := readUsage(w, event.Data); ok {
+		s.usage, s.hasUsage = usage, true
+	} else if !m.object {
+		w.Value()
+	}
+	m.value.End = w.Offset()
+	event.usage = m
+}
+
+func (s *Stream) readChoices(w *jsonspan.Walker, text []byte) int {
+	n := 0
+	if !w.Enter(jsonspan.Array) {
+		return n
+	}
+	for w.Element() {
+		if !w.Enter(jsonspan.Object) {
+			continue
+		}
+		n++
+		index, reason := int64(0), []byte(nil)
+		for w.Member() {
+			switch string(w.Key.Of(text)) {
+			case "index":
+				takeCount(w, text, &index)
+			case "finish_reason":
+				reason = w.Value().Of(text)
+			case "delta":
+				s.readDelta(w, text)
 			}
 		}
-		return nil
-	})
-	s.reasons.note(index, reason)
-	return err
+		s.reasons.note(index, reason)
+	}
+	return n
 }
 
 // readDelta keeps the text of a delta for counting.
-func (s *Stream) readDelta(delta []byte) error {
-	var reasoning []byte // vendors have two names for it, and some send both
-	err := members(delta, func(key, value []byte) error {
-		switch string(key) {
+func (s *Stream) readDelta(w *jsonspan.Walker, text []byte) {
+	if !w.Enter(jsonspan.Object) {
+		return
+	}
+	var reasoning jsonspan.Value // vendors have two names for it, and some send both
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "content", "refusal":
-			s.keepText(value)
+			s.keepText(w.Value(), text)
 		case "reasoning_content", "reasoning":
-			if isString(value) {
-				reasoning = value
+			if v := w.Value(); v.Kind == jsonspan.String {
+				reasoning = v
 			}
 		case "tool_calls":
-			if isArray(value) {
-				return elements(value, s.readToolCall)
+			if !w.Enter(jsonspan.Array) {
+				continue
+			}
+			for w.Element() {
+				s.readToolCall(w, text)
 			}
 		case "function_call":
-			return s.readFunction(value)
+			s.readFunction(w, text)
 		}
-		return nil
-	})
-	s.keepText(reasoning)
-	return err
+	}
+	s.keepText(reasoning, text)
 }
 
-func (s *Stream) readToolCall(call []byte) error {
-	if !isObject(call) {
-		return nil
+func (s *Stream) readToolCall(w *jsonspan.Walker, text []byte) {
+	if !w.Enter(jsonspan.Object) {
+		return
 	}
-	return members(call, func(key, value []byte) error {
-		switch string(key) {
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "function", "custom":
-			return s.readFunction(value)
+			s.readFunction(w, text)
 		}
-		return nil
-	})
+	}
 }
 
-func (s *Stream) readFunction(function []byte) error {
-	if !isObject(function) {
-		return nil
+func (s *Stream) readFunction(w *jsonspan.Walker, text []byte) {
+	if !w.Enter(jsonspan.Object) {
+		return
 	}
-	return members(function, func(key, value []byte) error {
-		switch string(key) {
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "name", "arguments", "input":
-			s.keepText(value)
+			s.keepText(w.Value(), text)
 		}
-		return nil
-	})
+	}
 }
 
-// keepText keeps what a JSON string says, up to the bound.
-func (s *Stream) keepText(value []byte) {
-	if !isString(value) {
+// keepText keeps what a string says, up to the bound.
+func (s *Stream) keepText(v jsonspan.Value, text []byte) {
+	if v.Kind != jsonspan.String {
 		return
 	}
-	if len(s.text)+len(value) > s.config.MaxOutputText {
-		s.beyond += int64(len(value) - 2)
+	raw := v.Text().Of(text)
+	if len(s.text)+len(raw) > s.config.MaxOutputText {
+		s.beyond += int64(len(raw))
 		return
 	}
-	s.text = unescape(s.text, value)
+	if v.Escaped {
+		s.text, _ = jsonspan.Unescape(s.text, raw) // a walked string has no malformed escape
+	} else {
+		s.text = append(s.text, raw...)
+	}
 }

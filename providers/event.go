@@ -3,6 +3,8 @@ package providers
 import (
 	"bytes"
 	"fmt"
+
+	"bursar/internal/jsonspan"
 )
 
 // Event is one event of a stream. Its bytes are valid until the next call of the stream's Next or Buffered.
@@ -11,9 +13,15 @@ type Event struct {
 	Raw  []byte // all bytes of the event, the blank line at its end included; all events' together are the whole stream
 	Data []byte // what its data lines say; nil for a comment
 
-	at    int  // where Data begins in Raw; -1 if it was joined from several lines
-	usage span // of the value of usage in Data; empty if it has none
-	spent bool // usage is an object
+	at    int // where Data begins in Raw; -1 if it was joined from several lines
+	usage usageMember
+}
+
+// usageMember is where the usage of a chunk stands in its Data.
+type usageMember struct {
+	key    int           // where the member's name begins, with its quote; 0 if there is no such member
+	value  jsonspan.Span // its value
+	object bool          // it is an object, not null
 }
 
 // Kind is what an event is to a chat completion.
@@ -29,7 +37,7 @@ const (
 )
 
 // HasUsage tells whether the event's data has a usage object.
-func (e *Event) HasUsage() bool { return e.spent }
+func (e *Event) HasUsage() bool { return e.usage.object }
 
 // splitter cuts a stream of bytes into events. It does not mind how the bytes were split on the way: inside a line end, a
 // character or a field name. Lines may end in LF, CR or CR LF.

@@ -12,13 +12,13 @@ type reasons struct {
 const mostChoices = 1024
 
 // note takes down a choice and its finish_reason as JSON: null, or nothing, says that it goes on.
-func (r *reasons) note(index int, value []byte) {
-	index = max(0, min(index, mostChoices))
+func (r *reasons) note(choice int64, value []byte) {
+	index := int(min(choice, mostChoices))
 	for len(r.by) <= index {
 		r.by, r.was = append(r.by, ""), append(r.was, false)
 	}
 	r.was[index] = true
-	if isString(value) && len(value) > 2 {
+	if len(value) > 2 && value[0] == '"' {
 		r.by[index] = finishName(value[1 : len(value)-1])
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"bursar/internal/jsonspan"
 )
 
 // judgeStatus decides what an answer other than 200 is. Nil: the provider refused the request, in words the client's SDK
@@ -27,7 +29,7 @@ func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
 		failure.retry = retriable(status)
 	case status == http.StatusUnauthorized || status == http.StatusPaymentRequired || status == http.StatusForbidden:
 		failure.Cause = CauseCredential
-	case status >= http.StatusBadRequest && isObject(bytes.TrimSpace(body)) && members(body, func(_, _ []byte) error { return nil }) == nil:
+	case status >= http.StatusBadRequest && isObject(body):
 		return nil
 	default: // a redirect, or the error page of something that is no provider
 		failure.Cause = CauseAnswer
@@ -36,6 +38,11 @@ func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
 		failure.retry = false
 	}
 	return failure
+}
+
+func isObject(body []byte) bool {
+	w := jsonspan.Walk(body)
+	return w.Kind() == jsonspan.Object && w.End() == nil
 }
 
 func retriable(status int) bool {

@@ -32,6 +32,7 @@ type Stream struct {
 	done     bool
 	usage    pricing.Usage
 	hasUsage bool
+	earlier  pricing.Usage // as of the last chunk of usage alone
 	tier     string
 	model    []byte
 	reasons  reasons
@@ -130,7 +131,7 @@ func (s *Stream) more(wait bool) {
 		return
 	}
 	if len(s.split.rest()) > s.config.MaxEvent {
-		s.failed = errEventTooLong(s.config.MaxEvent)
+		s.fail(errEventTooLong(s.config.MaxEvent))
 		s.finish()
 		return
 	}
@@ -199,18 +200,25 @@ func (s *Stream) read(raw []byte) (Event, error) {
 	case len(event.Data) == 0:
 		event.Kind = KindComment
 	case event.Kind == KindError:
-		s.failed = fmt.Errorf("it sent an error: %s", excerpt(event.Data))
+		s.fail(fmt.Errorf("it sent an error: %s", excerpt(event.Data)))
 	case string(bytes.TrimSpace(event.Data)) == "[DONE]":
 		event.Kind, s.done = KindDone, true
 		s.line.conn.idle = min(s.line.conn.idle, afterDone)
 	default:
 		if err := s.readChunk(&event); err != nil {
-			s.failed = fmt.Errorf("an event is no chunk (%w): %s", err, excerpt(event.Data))
+			s.fail(fmt.Errorf("an event is no chunk (%w): %s", err, excerpt(event.Data)))
 			s.finish()
 			return Event{}, s.closing
 		}
 	}
 	return event, nil
+}
+
+// fail notes what is wrong with the stream. After [DONE] it is whole, whatever follows.
+func (s *Stream) fail(why error) {
+	if !s.done {
+		s.failed = why
+	}
 }
 
 // close ends the stream wherever it is.

@@ -29,7 +29,8 @@ type Upstream struct {
 	mu       sync.Mutex
 	closed   bool
 	breakers map[string]*Breaker
-	crowd    *Breaker // shared by targets beyond maxBreakers
+	crowd    *Breaker  // shared by targets beyond maxBreakers
+	swept    time.Time // when breakers that know nothing were last dropped
 }
 
 // Config says where a provider is and how long it may take.

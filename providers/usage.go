@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 
+	"bursar/internal/jsonspan"
 	"bursar/pricing"
 )
 
@@ -20,64 +21,71 @@ type counts struct {
 // ReadUsage reads a usage object of a chat completion into exclusive buckets. False: it is none, or says nothing; some vendors
 // send zeros until the end.
 func ReadUsage(object []byte) (pricing.Usage, bool) {
+	w := jsonspan.Walk(object)
+	usage, ok := readUsage(&w, object)
+	return usage, ok && w.End() == nil
+}
+
+// readUsage takes the value due.
+func readUsage(w *jsonspan.Walker, text []byte) (pricing.Usage, bool) {
 	var c counts
-	err := members(object, func(key, value []byte) error {
-		switch string(key) {
+	if !w.Enter(jsonspan.Object) {
+		return pricing.Usage{}, false
+	}
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "prompt_tokens":
-			c.prompt, c.hasPrompt = readCount(value)
+			c.hasPrompt = takeCount(w, text, &c.prompt)
 		case "completion_tokens":
-			c.completion, c.hasCompletion = readCount(value)
+			c.hasCompletion = takeCount(w, text, &c.completion)
 		case "total_tokens":
-			c.total, _ = readCount(value)
+			takeCount(w, text, &c.total)
 		case "prompt_cache_hit_tokens", "cached_tokens":
-			c.hit, _ = readCount(value)
+			takeCount(w, text, &c.hit)
 		case "prompt_tokens_details":
-			return c.promptDetails(value)
+			c.promptDetails(w, text)
 		case "completion_tokens_details":
-			return c.completionDetails(value)
+			c.completionDetails(w, text)
 		}
-		return nil
-	})
-	if err != nil || !c.hasPrompt || !c.hasCompletion || c.prompt+c.completion == 0 {
+	}
+	if w.Err() != nil || !c.hasPrompt || !c.hasCompletion || c.prompt+c.completion == 0 {
 		return pricing.Usage{}, false
 	}
 	return c.usage(), true
 }
 
-func (c *counts) promptDetails(value []byte) error {
-	if !isObject(value) {
-		return nil
+func (c *counts) promptDetails(w *jsonspan.Walker, text []byte) {
+	if !w.Enter(jsonspan.Object) {
+		return
 	}
-	return members(value, func(key, value []byte) error {
-		switch string(key) {
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "cached_tokens":
-			c.cached, c.hasCached = readCount(value)
+			c.hasCached = takeCount(w, text, &c.cached)
 		case "cache_write_tokens", "cache_creation_tokens":
-			c.written, _ = readCount(value)
+			takeCount(w, text, &c.written)
 		case "audio_tokens":
-			c.audioIn, _ = readCount(value)
+			takeCount(w, text, &c.audioIn)
 		case "image_tokens":
-			c.imageIn, _ = readCount(value)
+			takeCount(w, text, &c.imageIn)
 		}
-		return nil
-	})
+	}
 }
 
-func (c *counts) completionDetails(value []byte) error {
-	if !isObject(value) {
-		return nil
+func (c *counts) completionDetails(w *jsonspan.Walker, text []byte) {
+	if !w.Enter(jsonspan.Object) {
+		return
 	}
-	return members(value, func(key, value []byte) error {
-		switch string(key) {
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
 		case "reasoning_tokens":
-			c.reasoning, _ = readCount(value)
+			takeCount(w, text, &c.reasoning)
 		case "audio_tokens":
-			c.audioOut, _ = readCount(value)
+			takeCount(w, text, &c.audioOut)
 		case "image_tokens":
-			c.imageOut, _ = readCount(value)
+			takeCount(w, text, &c.imageOut)
 		}
-		return nil
-	})
+	}
 }
 
 // usage sorts the counts into buckets that exclude each other. OpenAI's prompt_tokens holds all that its details name, and
@@ -112,16 +120,22 @@ func (c *counts) usage() pricing.Usage {
 // mostTokens bounds a count, so that no sum of counts overflows; no model has a context near it.
 const mostTokens = 1 << 40
 
-// readCount reads a number of tokens; false for what is none, such as null.
-func readCount(value []byte) (int64, bool) {
-	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-		return min(max(n, 0), mostTokens), true
+// takeCount takes the value due as a number of tokens; false, and n untouched, for what is none, such as null.
+func takeCount(w *jsonspan.Walker, text []byte, n *int64) bool {
+	v := w.Value()
+	if i, ok := v.Int(text); ok {
+		*n = min(max(i, 0), mostTokens)
+		return true
 	}
-	f, err := strconv.ParseFloat(string(value), 64)
-	if err != nil || math.IsNaN(f) {
-		return 0, false
+	if v.Kind != jsonspan.Number {
+		return false
 	}
-	return int64(math.Ceil(min(max(f, 0), mostTokens))), true
+	f, err := strconv.ParseFloat(string(v.Of(text)), 64) // 12.0, 1e3, or absurdly large: then it is infinite, with an error
+	if err != nil && !math.IsInf(f, 0) {
+		return false
+	}
+	*n = int64(math.Ceil(min(max(f, 0), mostTokens)))
+	return true
 }
 
 // servedTier translates the service_tier of an answer to the words of pricing: what was served, whatever was asked for.
@@ -137,8 +151,3 @@ func servedTier(value []byte) string {
 		return ""
 	}
 }
-
-func isObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }
-func isArray(value []byte) bool  { return len(value) > 0 && value[0] == '[' }
-func isString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
-func isNull(value []byte) bool   { return string(value) == "null" }

@@ -1,0 +1,31 @@
+package providers
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// EditStream appends to dst a whole stream that was kept, event by event, each as edit appends it.
+func EditStream(sse, dst []byte, edit func(dst []byte, e *Event) []byte) ([]byte, error) {
+	s := Stream{config: &Config{}}
+	s.split.buf = bytes.TrimPrefix(sse, byteOrderMark)
+	for {
+		raw := s.split.next()
+		if raw == nil {
+			return append(dst, s.split.rest()...), nil
+		}
+		var event Event
+		event, s.scratch = readEvent(raw, 0, s.scratch)
+		switch data := bytes.TrimSpace(event.Data); {
+		case len(data) == 0:
+			event.Kind = KindComment
+		case string(data) == "[DONE]":
+			event.Kind = KindDone
+		default:
+			if err := s.readChunk(&event); err != nil {
+				return dst, fmt.Errorf("edit a kept stream: an event is no chunk: %w", err)
+			}
+		}
+		dst = edit(dst, &event)
+	}
+}
