@@ -33,6 +33,7 @@ type scratch struct {
 	list  []part
 	heap  rankHeap
 	seen  pieceMemo
+	steps int // candidates looked at so far, for the tests to bound
 }
 
 func newScratches() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }

@@ -27,6 +27,7 @@ func (v *vocabulary) mergeLong(piece []byte, s *scratch) []part {
 	}
 	heap.order()
 	for len(heap) > 0 {
+		s.steps++
 		top := heap.pop()
 		at := top.position()
 		if list[at].rank != top.rank() { // the pair was merged or grew since
