@@ -15,8 +15,8 @@ type Model struct {
 	Name      string
 	Use       []*exchange.Candidate // in the order to try, never empty
 	MaxOutput int64                 // output cap in tokens, 0 for none of its own
-	// Rank compares tiers by price: the worst case of a typical request on the first target with a known price. A model whose
-	// price is unknown ranks above all others.
+	// Rank compares tiers by price: what a typical request costs on the first target with a known price. A model whose price is
+	// unknown ranks above all others.
 	Rank pricing.Nano
 }
 

@@ -39,17 +39,13 @@ func (b *priceBook) find(p *Provider, model string) (*pricing.Price, pricing.Lim
 	return known, limits
 }
 
-// The request that tiers are compared by, in tokens.
-const (
-	typicalPrompt = 3000
-	typicalOutput = 1000
-)
-
-// rank returns what a typical request costs at worst on the first target whose price is known.
+// rank returns what a typical request costs on the first target whose price is known. The worst case would not do: it goes by the
+// dearest service tier of a price list, which nobody asked for.
 func (b *priceBook) rank(use []*exchange.Candidate) pricing.Nano {
+	typical := pricing.Usage{Input: 3000, Output: 1000}
 	for _, c := range use {
 		if c.Price != nil {
-			return c.Price.Worst(typicalPrompt, typicalOutput, b.now)
+			return c.Price.Cost(&typical, b.now)
 		}
 	}
 	return math.MaxInt64

@@ -112,12 +112,17 @@ func (n *notes) illustrated(list []Problem) []Problem {
 	slices.SortStableFunc(list, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	masked, number := "", 0 // of the last line, which may be long and have many problems
 	for i := range list {
 		p := &list[i]
 		p.Message, p.Hint = n.mask(p.Message), n.mask(p.Hint)
-		if p.Line >= 1 && p.Line <= len(n.lines) {
-			p.Source, p.caret = excerpt(n.mask(n.lines[p.Line-1]), p.Column-1)
+		if p.Line < 1 || p.Line > len(n.lines) {
+			continue
 		}
+		if p.Line != number {
+			masked, number = n.mask(n.lines[p.Line-1]), p.Line
+		}
+		p.Source, p.caret = excerpt(masked, p.Column-1)
 	}
 	return list
 }

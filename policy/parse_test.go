@@ -1,0 +1,270 @@
+package policy
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"bursar/exchange"
+	"bursar/pricing"
+)
+
+// keys is an environment in which every provider's key is set.
+func keys(name string) string { return "key of " + name }
+
+func load(t testing.TB, path string) *Policy {
+	t.Helper()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Parse(filepath.Base(path), src, keys)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	return p
+}
+
+func TestOwnPolicyHasNothingToComplainAbout(t *testing.T) {
+	p := load(t, "../policies.yaml")
+	for _, w := range p.Warnings {
+		t.Errorf("warning:\n%s", w.Render(p.File))
+	}
+	if p.Yardstick == nil || p.Cache.TTL == 0 || len(p.Routes) == 0 {
+		t.Errorf("yardstick %v, cache %v, %d routes", p.Yardstick, p.Cache, len(p.Routes))
+	}
+	if cheap, standard, premium := p.Models["cheap"], p.Models["standard"], p.Models["premium"]; cheap.Rank >= standard.Rank || standard.Rank >= premium.Rank {
+		t.Errorf("ranks: cheap %d, standard %d, premium %d", cheap.Rank, standard.Rank, premium.Rank)
+	}
+}
+
+func TestCompact(t *testing.T) {
+	p := load(t, "testdata/good/compact.yaml")
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"location", p.Location.String(), "America/New_York"},
+		{"hash length", len(p.Hash), 64},
+		{"default", p.Default, p.Models["middle"]},
+		{"baseline", p.Baseline, p.Models["large"]},
+		{"yardstick", p.Yardstick.Target, "anthropic/claude-sonnet-4-5"},
+		{"team", *p.Teams["find"], Team{"find", "find@example.com", "F-1"}},
+		{"names", strings.Join(p.ModelNames(), " "), "large middle small"},
+		{"openai's key", p.Providers["openai"].Key, "key of OPENAI_API_KEY"},
+		{"openai's cap field", p.Providers["openai"].OutputField, "max_completion_tokens"},
+		{"rack's cap field", p.Providers["rack"].OutputField, "max_tokens"},
+		{"timeouts", p.Providers["rack"].Timeouts, Timeouts{5 * time.Second, 2 * time.Minute, time.Minute, 10 * time.Minute}},
+		{"retries", p.Providers["rack"].Retries, 1},
+		{"anthropic", p.Providers["anthropic"].Unavailable, "this version does not speak the anthropic dialect yet"},
+		{"its candidate", p.Models["large"].Use[0].Unavailable, "this version does not speak the anthropic dialect yet"},
+		{"large's cap", p.Models["large"].MaxOutput, int64(8000)},
+		{"budgets", len(p.Budgets), 3},
+		{"limit", p.Budgets[0].Limit, 4000 * pricing.Dollar},
+		{"exact limit", p.Budgets[2].Limit, 900*pricing.Dollar + 1},
+		{"warn at", p.Budgets[0].WarnAt[0], 0.5},
+		{"when spent", p.Budgets[0].WhenSpent, Downgrade},
+		{"downgrade to", p.Budgets[0].DowngradeTo, p.Models["small"]},
+		{"name", p.Budgets[1].Name, "team=help/monthly"},
+		{"default of when_spent", p.Budgets[1].WhenSpent, Block},
+		{"period", p.Budgets[2].Period, exchange.PeriodDaily},
+		{"to", p.Routes[0].To, p.Models["small"]},
+		{"escalate", p.Routes[2].Escalate.To, p.Models["large"]},
+		{"checks", len(p.Routes[2].Escalate.Unless), 3},
+		{"observed", p.Routes[3].Observe, true},
+		{"asked", p.Routes[4].To, (*Model)(nil)},
+		{"catch-all", p.Routes[4].When.Always(), true},
+		{"route's line", p.Routes[4].Line, 43},
+		{"cache of a route", p.Routes[0].Cache, exchange.CacheOn},
+		{"cache", p.Cache.TTL, 24 * time.Hour},
+		{"semantic", *p.Cache.Semantic, Semantic{0.01, 6 * time.Hour, ScopeTeam}},
+		{"trim", p.Trim, exchange.Trim{MaxPromptTokens: 24000, KeepLastTurns: 12, MinifyToolResults: true}},
+		{"output", p.Output, Output{1024, 4096}},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
+		}
+	}
+	var warned []string
+	for _, w := range p.Warnings {
+		warned = append(warned, w.Message)
+	}
+	for _, part := range []string{"anthropic dialect", "escalate is loaded", "cache.semantic is loaded"} {
+		if !strings.Contains(strings.Join(warned, "\n"), part) {
+			t.Errorf("no warning of %q in %q", part, warned)
+		}
+	}
+	if len(warned) != 3 {
+		t.Errorf("warnings: %q", warned)
+	}
+}
+
+func TestEverything(t *testing.T) {
+	p := load(t, "testdata/good/everything.yaml")
+	openai, house := p.Providers["openai"], p.Providers["house-2"]
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"base url", openai.BaseURL, "https://api.openai.com/v1"},
+		{"api version", openai.APIVersion, "2025-04-01-preview"},
+		{"cap field", openai.OutputField, "max_tokens"},
+		{"retries", openai.Retries, 0},
+		{"timeouts", openai.Timeouts, Timeouts{500 * time.Millisecond, 90 * time.Second, 20 * time.Second, 15 * time.Minute}},
+		{"alias", house.BaseURL, "http://10.0.0.7:8000/v1"},
+		{"alias's own name", house.Name, "house-2"},
+		{"slash in a model", p.Models["premium"].Use[1].Model, "meta/llama-70b"},
+		{"cap with underscore", p.Models["cheap"].MaxOutput, int64(2000)},
+		{"assumed", p.UnknownPrice, AssumeUnknown},
+		{"assumed price", p.Models["premium"].Use[1].Price.Cost(&pricing.Usage{Input: 1000, Output: 1000}, time.Now()), 30 * pricing.Dollar / 1000},
+		{"override", p.Models["cheap"].Use[0].Price.Cost(&pricing.Usage{Input: 1_000_000, Output: 2_000_000}, time.Now()), 120*pricing.Dollar/1000 + pricing.Dollar/10_000},
+		{"limits", p.Models["premium"].Use[0].Context, int64(400000)},
+		{"baseline by target", p.Baseline.Name, "openai/gpt-5"},
+		{"leading zeros", p.Teams["find"].CostCenter, "007"},
+		{"observed budget", p.Budgets[0].Observe, true},
+		{"given name", p.Budgets[0].Name, "company"},
+		{"name", p.Budgets[1].Name, "team=find,project=index,key=k1,user=alice,model=premium,tag.feature=titles/daily"},
+		{"store down", p.Budgets[2].OnStoreDown, Local},
+		{"each", p.Budgets[2].Name, "team=each/weekly"},
+		{"observed by when_spent", p.Budgets[3].Observe, true},
+		{"limit in quotes", p.Budgets[3].Limit, 10 * pricing.Dollar},
+		{"target budget", p.Budgets[4].Name, "model=openai%2Fgpt-5/monthly"},
+		{"cache read", p.Routes[0].Cache, exchange.CacheRead},
+		{"cache refresh", p.Routes[1].Cache, exchange.CacheRefresh},
+		{"scope", p.Cache.Scope, ScopeKey},
+		{"ttl", p.Cache.TTL, 36 * time.Hour},
+		{"semantic", *p.Cache.Semantic, Semantic{0.01, 7 * 24 * time.Hour, ScopeEveryone}},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
+		}
+	}
+	if got := p.Budgets[4].WarnAt; len(got) != 2 || got[0] != 0.5 || got[1] != 1 {
+		t.Errorf("warn at %v", got)
+	}
+}
+
+// small is a policy with one more part.
+func small(more string) []byte {
+	return []byte(`version: 1
+providers:
+  openai: { dialect: openai, base_url: https://api.openai.com/v1 }
+models:
+  cheap: { use: [openai/gpt-5-nano] }
+  odd: { use: [openai/nobody-knows-this] }
+routes:
+  - { name: all, to: asked }
+default: cheap
+` + more)
+}
+
+func TestUnknownPriceIsAWarning(t *testing.T) {
+	p, err := Parse("p", small("baseline: odd\n"), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Warnings) != 2 || !strings.Contains(p.Warnings[0].Message, "price of openai/nobody-knows-this is not known") || !strings.Contains(p.Warnings[1].Message, `baseline "odd" has no known price`) {
+		t.Errorf("warnings: %+v", p.Warnings)
+	}
+	if odd := p.Models["odd"]; odd.Use[0].Price != nil || odd.Rank != math.MaxInt64 || p.Yardstick != nil {
+		t.Errorf("price %v, rank %d, yardstick %v", odd.Use[0].Price, odd.Rank, p.Yardstick)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	p, err := Parse("p", small(""), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Location != time.UTC || p.Baseline != p.Default || p.Output != (Output{DefaultMaxTokens: 4096}) || p.Routes[0].Cache != exchange.CacheOff {
+		t.Errorf("got %v, %v, %+v, %v", p.Location, p.Baseline.Name, p.Output, p.Routes[0].Cache)
+	}
+	if p.Trim != (exchange.Trim{}) {
+		t.Errorf("an absent trim trims: %+v", p.Trim)
+	}
+}
+
+func TestMissingKeyMakesUnavailable(t *testing.T) {
+	src, err := os.ReadFile("testdata/good/compact.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Parse("p", src, noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "environment variable OPENAI_API_KEY is not set"
+	if p.Providers["openai"].Unavailable != want || p.Models["middle"].Use[0].Unavailable != want || p.Models["small"].Use[0].Unavailable != "" {
+		t.Errorf("provider %q, candidate %q, rack %q", p.Providers["openai"].Unavailable, p.Models["middle"].Use[0].Unavailable, p.Models["small"].Use[0].Unavailable)
+	}
+}
+
+func TestUnencryptedKeyIsAWarning(t *testing.T) {
+	f := func(url string, want int) {
+		t.Helper()
+		p, err := Parse("p", []byte(strings.Replace(string(small("")), "base_url: https://api.openai.com/v1", "key_env: K, base_url: \""+url+"\"", 1)), keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := 0
+		for _, w := range p.Warnings {
+			if strings.Contains(w.Message, "unencrypted") {
+				count++
+			}
+		}
+		if count != want {
+			t.Errorf("%s: %d warnings, want %d", url, count, want)
+		}
+	}
+	f("http://api.example.com/v1", 1)
+	f("https://api.example.com/v1", 0)
+	f("http://127.0.0.1:8000/v1", 0)
+	f("http://192.168.1.2/v1", 0)
+	f("http://[::1]:8000/v1", 0)
+	f("http://vllm:8000/v1", 0)
+}
+
+func TestBombsAreBounded(t *testing.T) {
+	many := func(n int, s string) string { return strings.Repeat(s, n) }
+	f := func(what string, src string) {
+		t.Helper()
+		start := time.Now()
+		_, err := Parse("p", []byte(src), noEnv)
+		var problems *Problems
+		if !errors.As(err, &problems) || len(problems.List) == 0 || len(problems.List) > mostProblems {
+			t.Errorf("%s: %T %.200v", what, err, err)
+		}
+		if text := err.Error(); len(text) > 200_000 {
+			t.Errorf("%s: %d bytes of problems", what, len(text))
+		}
+		if took := time.Since(start); took > 20*time.Second { // seconds at most; a hang is what this is about
+			t.Errorf("%s: took %v", what, took)
+		}
+	}
+	shares := "[" + many(1000, "50%,") + "]"
+	f("aliases of long lists", string(small("budgets:\n - { everyone: true, daily_usd: 5, warn_at: &w "+shares+" }\n"+many(1000, " - { everyone: true, daily_usd: 5, warn_at: *w }\n"))))
+	f("billion laughs", "a: &a [x,x,x,x,x,x,x,x,x]\n"+many(1, "b: &b [*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\nproviders: *c\n"))
+	f("alias of itself", "version: 1\nproviders: &p { openai: *p }\n")
+	f("deep", many(20_000, "["))
+	f("deep blocks", many(2_000, "- "))
+	f("large", "version: 1\n#"+many(mostBytes, "x"))
+	f("many unknown keys", "version: 1\n"+func() string {
+		var b strings.Builder
+		for i := range 60_000 {
+			b.WriteString("k" + string(rune('a'+i%26)) + many(1, strings.Repeat("z", i%7)) + time.Duration(i).String() + ": 1\n")
+		}
+		return b.String()
+	}())
+	f("one long line", "version: 1\nproviders: {"+many(50_000, "a: b, ")+"}\n")
+	f("many dangling names", string(small(""))+"budgets:\n"+many(10_000, " - { team: nobody, daily_usd: 5 }\n"))
+}
+
+func TestProblemsOfAMissingFile(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "policies.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
