@@ -1,0 +1,296 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "modernc.org/sqlite" // the driver named sqlite
+)
+
+// store is the SQLite database ledger.db. One goroutine writes to it; readers, also of other processes, see whole commits.
+//
+// synchronous is FULL: a commit is on the disk when it returns, so a journal segment may be deleted as soon as its rows are
+// committed, with no thought of checkpoints. It costs one fsync per group of rows, which is a small part of inserting them.
+type store struct {
+	db   *sql.DB
+	many *sql.Stmt // inserts groupRows rows
+	one  *sql.Stmt
+	hour *sql.Stmt // adds to one line of hours
+	move *sql.Stmt // sets the position
+	args []any     // reused from commit to commit
+	sums map[hourKey]*Sums
+}
+
+// groupRows is how many rows one statement inserts. More do not make it faster.
+const groupRows = 32
+
+// schemaVersion is kept in PRAGMA user_version.
+const schemaVersion = 1
+
+const (
+	databaseName = "ledger.db"
+	busyMillis   = 2000 // how long a statement waits for another process's lock
+)
+
+func openStore(dir string) (*store, error) {
+	db, err := openDatabase(dir, "rwc", "journal_mode(WAL)", "synchronous(FULL)", "journal_size_limit(67108864)", "cache_size(-32000)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	s := &store{db: db, sums: map[hourKey]*Sums{}}
+	if err := s.prepare(); err != nil {
+		_ = db.Close() // the first error says more
+		return nil, fmt.Errorf("ledger: open %s: %w", filepath.Join(dir, databaseName), err)
+	}
+	return s, nil
+}
+
+// openDatabase opens dir/ledger.db with one mode of SQLite's URIs.
+func openDatabase(dir, mode string, pragmas ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(filepath.Join(dir, databaseName))
+	if err != nil {
+		return nil, fmt.Errorf("ledger: find %s: %w", dir, err)
+	}
+	query := url.Values{"mode": {mode}, "_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyMillis)}, pragmas...)}
+	if mode != "ro" {
+		query.Set("_txlock", "immediate")
+		// The file is created here, not by SQLite, so that nobody else can read what everybody spends.
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err == nil {
+			err = file.Close()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("ledger: create %s: %w", path, err)
+		}
+	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("ledger: %s does not exist: give the data directory of a gateway that has run", path)
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("ledger: open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func (s *store) prepare() error {
+	var version int
+	if err := s.db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch {
+	case version == 0:
+		if err := s.create(); err != nil {
+			return err
+		}
+	case version != schemaVersion:
+		return fmt.Errorf("it has schema %d and this version of Bursar knows %d: use the version that wrote it", version, schemaVersion)
+	}
+	var err error
+	prepare := func(text string) *sql.Stmt {
+		var stmt *sql.Stmt
+		if err == nil {
+			stmt, err = s.db.Prepare(text)
+		}
+		return stmt
+	}
+	s.many, s.one = prepare(insertRows(groupRows)), prepare(insertRows(1))
+	s.hour = prepare(addToHour())
+	s.move = prepare("UPDATE position SET segment = ?, offset = ?")
+	return err
+}
+
+// create makes the tables. A gateway that dies in between leaves none of them.
+func (s *store) create() error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	for _, text := range schema() {
+		if _, err := tx.Exec(text); err != nil {
+			return fmt.Errorf("%s: %w", text, err)
+		}
+	}
+	return tx.Commit()
+}
+
+func schema() []string {
+	return []string{
+		"CREATE TABLE rows (" + strings.Join(textColumns[:], " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
+			strings.Join(numberColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL) STRICT",
+		"CREATE UNIQUE INDEX rows_id ON rows (id, kind)",
+		"CREATE INDEX rows_time ON rows (time)",
+		"CREATE INDEX rows_tagged ON rows (time) WHERE tags <> ''",
+		"CREATE TABLE hours (hour INTEGER NOT NULL, " + strings.Join(hourColumns[:], " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
+			strings.Join(sumColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL, " +
+			"PRIMARY KEY (hour, " + strings.Join(hourColumns[:], ", ") + ")) STRICT, WITHOUT ROWID",
+		"CREATE TABLE position (segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
+		"INSERT INTO position VALUES (0, 0)",
+		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
+	}
+}
+
+func insertRows(n int) string {
+	group := "(?" + strings.Repeat(",?", texts+numbers-1) + ")"
+	return "INSERT OR IGNORE INTO rows (" + strings.Join(textColumns[:], ", ") + ", " + strings.Join(numberColumns[:], ", ") + ") VALUES " +
+		group + strings.Repeat(","+group, n-1)
+}
+
+func addToHour() string {
+	sets := make([]string, sums)
+	for i, column := range sumColumns {
+		sets[i] = column + " = " + column + " + excluded." + column
+	}
+	return "INSERT INTO hours VALUES (?" + strings.Repeat(",?", hourTexts+sums) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sets, ", ")
+}
+
+// position returns up to where the journal is committed.
+func (s *store) position() (at position, err error) {
+	err = s.db.QueryRow("SELECT segment, offset FROM position").Scan(&at.segment, &at.offset)
+	if err != nil {
+		return position{}, fmt.Errorf("ledger: read the committed position: %w", err)
+	}
+	return at, nil
+}
+
+// commit inserts rows, adds them to their hours and moves the position, all or nothing.
+func (s *store) commit(rows []Row, to position) error {
+	tx, err := s.db.Begin()
+	if err != nil {
+		return fmt.Errorf("ledger: begin a transaction in %s: %w", databaseName, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	clear(s.sums)
+	if err := s.insert(tx, rows); err != nil {
+		return fmt.Errorf("ledger: insert %d rows into %s: %w", len(rows), databaseName, err)
+	}
+	if err := s.addHours(tx); err != nil {
+		return fmt.Errorf("ledger: add up hours in %s: %w", databaseName, err)
+	}
+	if _, err := tx.Stmt(s.move).Exec(int64(to.segment), to.offset); err != nil {
+		return fmt.Errorf("ledger: move the position in %s: %w", databaseName, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("ledger: commit %d rows to %s: %w", len(rows), databaseName, err)
+	}
+	return nil
+}
+
+// insert inserts rows in groups. When a group turns out to hold rows that are there already, the group is undone and its rows go
+// one by one, so that an hour counts exactly the rows that are new.
+func (s *store) insert(tx *sql.Tx, rows []Row) error {
+	many, one := tx.Stmt(s.many), tx.Stmt(s.one)
+	for len(rows) >= groupRows {
+		group := rows[:groupRows]
+		rows = rows[groupRows:]
+		if _, err := tx.Exec("SAVEPOINT grp"); err != nil {
+			return err
+		}
+		inserted, err := s.exec(many, group)
+		if err != nil {
+			return err
+		}
+		if inserted == groupRows {
+			for i := range group {
+				s.count(&group[i])
+			}
+		} else if err := s.insertEach(tx, one, group); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("RELEASE grp"); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		if err := s.insertOne(one, rows[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) insertEach(tx *sql.Tx, one *sql.Stmt, group []Row) error {
+	if _, err := tx.Exec("ROLLBACK TO grp"); err != nil {
+		return err
+	}
+	for i := range group {
+		if err := s.insertOne(one, group[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *store) insertOne(one *sql.Stmt, row []Row) error {
+	inserted, err := s.exec(one, row)
+	if err == nil && inserted == 1 {
+		s.count(&row[0])
+	}
+	return err
+}
+
+// exec runs an insert and returns how many rows were new.
+func (s *store) exec(stmt *sql.Stmt, rows []Row) (int64, error) {
+	args := s.args[:0]
+	for i := range rows {
+		r := &rows[i]
+		for _, text := range r.texts() {
+			args = append(args, *text)
+		}
+		stream := r.streamNumber()
+		for _, n := range r.numbers(&stream) {
+			args = append(args, *n)
+		}
+	}
+	s.args = args
+	result, err := stmt.Exec(args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// count adds a row to its hour, in memory.
+func (s *store) count(r *Row) {
+	key := r.hourKey()
+	sum := s.sums[key]
+	if sum == nil {
+		sum = &Sums{}
+		s.sums[key] = sum
+	}
+	sum.add(r)
+}
+
+// addHours adds what was counted to the table hours.
+func (s *store) addHours(tx *sql.Tx) error {
+	stmt := tx.Stmt(s.hour)
+	for key, sum := range s.sums {
+		args := append(s.args[:0], key.hour)
+		for _, text := range key.texts {
+			args = append(args, text)
+		}
+		for _, n := range sum.numbers() {
+			args = append(args, *n)
+		}
+		if _, err := stmt.ExecContext(context.Background(), args...); err != nil {
+			return err
+		}
+		s.args = args
+	}
+	return nil
+}
+
+func (s *store) close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("ledger: close %s: %w", databaseName, err)
+	}
+	return nil
+}

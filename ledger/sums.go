@@ -1,0 +1,121 @@
+package ledger
+
+import (
+	"strings"
+	"time"
+
+	"bursar/exchange"
+	"bursar/pricing"
+)
+
+// Sums is what a set of rows adds up to, exactly.
+type Sums struct {
+	Requests int64 // all requests, refused ones and orphans included
+	Refused  int64
+	Hits     int64
+	Orphans  int64
+
+	PromptTokens     int64 // of the providers' usage, cached ones included
+	CachedTokens     int64 // of those, read from the providers' prompt caches
+	CompletionTokens int64
+	TrimmedTokens    int64
+
+	Spend    pricing.Nano
+	Baseline pricing.Nano
+	Saved    exchange.Savings
+}
+
+// sumColumns name the columns of the table hours that Sums.numbers points to, in the same order.
+var sumColumns = [sums]string{
+	"requests", "refused", "hits", "orphans", "prompt_tokens", "cached_tokens", "completion_tokens", "trimmed_tokens",
+	"spend", "baseline",
+	"saved_route", "saved_exact", "saved_semantic", "saved_trim", "saved_cap", "saved_escalate", "saved_prompt_cache",
+}
+
+// sumTerms are the same sums as SQL over the table rows.
+var sumTerms = [sums]string{
+	"kind <> 3", "kind = 1", "cache = 'hit' AND kind <> 3", "kind = 2",
+	"input + cache_read + cache_write + cache_write_1h + audio_in + image_in", "cache_read",
+	"output + reasoning + audio_out + image_out", "trimmed",
+	"cost", "baseline",
+	"saved_route", "saved_exact", "saved_semantic", "saved_trim", "saved_cap", "saved_escalate", "saved_prompt_cache",
+}
+
+const sums = 10 + exchange.Levers
+
+func (s *Sums) numbers() [sums]*int64 {
+	v := &s.Saved
+	return [sums]*int64{
+		&s.Requests, &s.Refused, &s.Hits, &s.Orphans, &s.PromptTokens, &s.CachedTokens, &s.CompletionTokens, &s.TrimmedTokens,
+		(*int64)(&s.Spend), (*int64)(&s.Baseline),
+		(*int64)(&v[0]), (*int64)(&v[1]), (*int64)(&v[2]), (*int64)(&v[3]), (*int64)(&v[4]), (*int64)(&v[5]), (*int64)(&v[6]),
+	}
+}
+
+// add adds a row.
+func (s *Sums) add(r *Row) {
+	switch r.Kind {
+	case KindRefused:
+		s.Refused++
+	case KindOrphan:
+		s.Orphans++
+	}
+	if r.Kind != KindCorrection {
+		s.Requests++
+		if r.Cache == CacheHit {
+			s.Hits++
+		}
+	}
+	s.PromptTokens += r.Usage.Prompt()
+	s.CachedTokens += r.Usage.CacheRead
+	s.CompletionTokens += r.Usage.Completion()
+	s.TrimmedTokens += r.Trimmed
+	s.Spend += r.Cost
+	s.Baseline += r.Baseline
+	for lever, n := range r.Saved {
+		s.Saved[lever] += n
+	}
+}
+
+// merge adds what another set of rows adds up to.
+func (s *Sums) merge(other *Sums) {
+	theirs := other.numbers()
+	for i, n := range s.numbers() {
+		*n += *theirs[i]
+	}
+}
+
+// hourKey is what the table hours has one line for: rows that statements and budgets never need to tell apart are one sum there.
+type hourKey struct {
+	hour  int64 // its start, Unix nanoseconds
+	texts [hourTexts]string
+}
+
+// hourColumns name the texts of an hourKey. Tags are not among them: they may be as many as requests, so what asks for a tag
+// reads the rows.
+var hourColumns = [hourTexts]string{"team", "project", "key", "user", "target", "tier", "rule"}
+
+const hourTexts = 7
+
+func (r *Row) hourKey() hourKey {
+	return hourKey{hourOf(r.Time), [hourTexts]string{r.Team, r.Project, r.Key, r.User, r.Target, r.Tier, r.Rule}}
+}
+
+const hourNanos = int64(time.Hour)
+
+func hourOf(t int64) int64 { return t - t%hourNanos }
+
+// sumList writes the sums as SQL result columns: of the table hours, or of rows.
+func sumList(ofRows bool) string {
+	var list strings.Builder
+	for i, column := range sumColumns {
+		if ofRows {
+			column = sumTerms[i]
+		}
+		if i > 0 {
+			list.WriteString(", ")
+		}
+		list.WriteString("coalesce(sum(" + column + "), 0)")
+	}
+	return list.String()
+}
