@@ -16,16 +16,31 @@ func TestRatesFallBackUpwards(t *testing.T) {
 		given Rates
 		want  Rates
 	}{
-		{"input and output only", Rates{Input: in, Output: out},
-			Rates{in, in, in, in, in, in, out, out, out, out, 0}},
-		{"a cache write sets the price of an hour-long one", Rates{Input: in, CacheWrite: 125, Output: out},
-			Rates{in, in, 125, 200, in, in, out, out, out, out, 0}},
-		{"which is never below the short one", Rates{Input: in, CacheWrite: 300, Output: out},
-			Rates{in, in, 300, 300, in, in, out, out, out, out, 0}},
-		{"an image model", Rates{Input: in, ImageOut: 5000},
-			Rates{in, in, in, in, in, in, 5000, 5000, 5000, 5000, 0}},
-		{"no output at all, as for embeddings", Rates{Input: in},
-			Rates{in, in, in, in, in, in, in, in, in, in, 0}},
+		{
+			"input and output only",
+			Rates{Input: in, Output: out},
+			Rates{in, in, in, in, in, in, out, out, out, out, 0},
+		},
+		{
+			"a cache write sets the price of an hour-long one",
+			Rates{Input: in, CacheWrite: 125, Output: out},
+			Rates{in, in, 125, 200, in, in, out, out, out, out, 0},
+		},
+		{
+			"which is never below the short one",
+			Rates{Input: in, CacheWrite: 300, Output: out},
+			Rates{in, in, 300, 300, in, in, out, out, out, out, 0},
+		},
+		{
+			"an image model",
+			Rates{Input: in, ImageOut: 5000},
+			Rates{in, in, in, in, in, in, 5000, 5000, 5000, 5000, 0},
+		},
+		{
+			"no output at all, as for embeddings",
+			Rates{Input: in},
+			Rates{in, in, in, in, in, in, in, in, in, in, 0},
+		},
 		{"free", Rates{}, Rates{}},
 		{"all given", Rates{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, Rates{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}},
 	} {

@@ -315,7 +315,8 @@ func TestFaults(t *testing.T) {
 		},
 		{
 			"the prompt is too long", func(f *exchange.Facts) { f.Model, f.PromptTokens = "small", 200_000 }, 400, "context_length_exceeded",
-			exchange.ReasonContextTooLong, []string{"200000 tokens", "openai/gpt-4 (8192), openai/gpt-4-turbo (128000)"},
+			exchange.ReasonContextTooLong,
+			[]string{"200000 tokens", "openai/gpt-4 (8192), openai/gpt-4-turbo (128000)"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
