@@ -81,8 +81,8 @@ func hex4(s []byte) (rune, bool) {
 	return r, true
 }
 
-// unescapesTo tells whether raw is an escaped form of text, without a copy.
-func unescapesTo(raw []byte, text string) bool {
+// Equal tells whether raw, what stands between a string's quotes, is text, however it is escaped.
+func Equal(raw []byte, text string) bool {
 	for len(raw) > 0 {
 		r, size := rune(0), 0
 		if raw[0] == '\\' {

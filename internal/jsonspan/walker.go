@@ -167,7 +167,7 @@ func (w *Walker) KeyIs(name string) bool {
 	if !w.KeyEscaped {
 		return string(raw) == name
 	}
-	return unescapesTo(raw, name)
+	return Equal(raw, name)
 }
 
 // Err returns the *Error that ended the walk, nil if it goes on.

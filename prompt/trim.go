@@ -1,0 +1,185 @@
+package prompt
+
+import (
+	"bursar/exchange"
+	"bursar/internal/jsonspan"
+	"bursar/tokens"
+)
+
+// TrimPlan is what a trim removes from a prompt. The zero value removes nothing. It is valid until its envelope's next Trim, Read
+// or Reset, and for as many Shapes as there are candidates.
+type TrimPlan struct {
+	Removed  int64 // prompt tokens removed, counted for the family that the trim was planned for
+	Messages int   // messages dropped
+	Minified int   // tool results minified
+	Over     bool  // the prompt is still longer than the limit, and nothing more may be dropped
+
+	before int // messages before this one are dropped, but for those of the system
+	edits  []edit
+}
+
+// drops tells whether the plan drops a message.
+func (t *TrimPlan) drops(index int, m *message) bool { return index < t.before && m.role != roleSystem }
+
+// plan is what Trim works with; its lists are used again.
+type plan struct {
+	edits   []edit
+	text    []byte // what edits put in
+	units   []unit
+	callers map[uint64]int // the unit that made a tool call, by the call's id
+}
+
+// unit is a user message and all that follows it up to the next one: it stays or goes as a whole, so that no tool result is
+// without its call and no answer without its question.
+type unit struct {
+	first  int   // its first message
+	tokens int64 // of its messages but those of the system
+	least  int   // the earliest unit that a tool result in this or a later unit answers: no cut may fall between the two
+	asked  bool  // it begins with a user message
+}
+
+// cutSteps is into how many parts the limit is divided to get the step that cuts are made in. A window that moves with every turn
+// changes the prompt's beginning with every turn, so the provider's prompt cache never hits: measured on agents' traces it
+// saved 31 to 39 % of the tokens and cost 22 to 36 % more money. A cut made a quarter of the limit too deep stays where it
+// is until the conversation has grown by that much, and the cache holds in between. It depends on this request alone, so every
+// gateway cuts at the same place.
+const cutSteps = 4
+
+// Trim plans how to shorten the prompt. It minifies JSON in tool results, which is the same for a message in every turn; and if the
+// prompt is then longer than the limit, it drops the oldest units, in steps. The system's messages, the last user message and
+// what follows it, and KeepLastTurns units always stay. Messages are dropped whole or kept as they are: what is signed, encrypted or
+// marked for a cache is never edited.
+func (e *Envelope) Trim(c *tokens.Counter, f tokens.Family, t exchange.Trim) TrimPlan {
+	e.plan.edits, e.plan.text = e.plan.edits[:0], e.plan.text[:0]
+	var planned TrimPlan
+	if t.MinifyToolResults {
+		for i := range e.messages {
+			planned.Removed += e.minify(c, f, i)
+		}
+		planned.edits = e.plan.edits
+		planned.Minified = len(planned.edits)
+	}
+	if t.MaxPromptTokens <= 0 {
+		return planned
+	}
+	over := e.Measure(c, f).Tokens - planned.Removed - t.MaxPromptTokens
+	if over <= 0 {
+		return planned
+	}
+	e.divide()
+	step := max(1, t.MaxPromptTokens/cutSteps)
+	cut, dropped := e.cut(over, (over+step-1)/step*step, max(1, t.KeepLastTurns))
+	planned.Over = dropped < over
+	planned.Removed += dropped
+	if cut == 0 {
+		return planned
+	}
+	planned.before = e.plan.units[cut].first
+	for i := range planned.before {
+		if planned.drops(i, &e.messages[i]) {
+			planned.Messages++
+		}
+	}
+	planned.edits = planned.edits[:0:0]
+	for i, edit := range e.plan.edits { // what is dropped needs no edit
+		if edit.message >= planned.before {
+			planned.edits = e.plan.edits[i:]
+			break
+		}
+	}
+	planned.Minified = len(planned.edits)
+	return planned
+}
+
+// divide divides the messages into units.
+func (e *Envelope) divide() {
+	p := &e.plan
+	p.units = append(p.units[:0], unit{})
+	if p.callers == nil {
+		p.callers = make(map[uint64]int)
+	}
+	clear(p.callers)
+	saved := p.edits
+	lastCaller := 0
+	begun := false // the current unit has a message that may be dropped
+	for i := range e.messages {
+		m := &e.messages[i]
+		if m.role == roleSystem {
+			continue
+		}
+		now := len(p.units) - 1
+		if m.role == roleUser {
+			if begun {
+				p.units = append(p.units, unit{first: i, least: now + 1})
+				now++
+			}
+			p.units[now].asked = true
+		}
+		begun = true
+		u := &p.units[now]
+		u.tokens += m.tokens
+		for len(saved) > 0 && saved[0].message <= i {
+			if saved[0].message == i {
+				u.tokens -= saved[0].saved
+			}
+			saved = saved[1:]
+		}
+		for k := m.calls.Start; k < m.calls.End; k++ {
+			lastCaller = now
+			p.callers[e.callKey(e.calls[k].id)] = now
+		}
+		if m.role == roleTool {
+			caller, ok := p.callers[e.callKey(m.callID)]
+			if !ok && m.callID.Kind == jsonspan.None { // the old form has no ids: it answers the last call
+				caller, ok = lastCaller, true
+			}
+			if ok {
+				u.least = min(u.least, caller)
+			}
+		}
+	}
+	for i := len(p.units) - 2; i >= 0; i-- {
+		p.units[i].least = min(p.units[i].least, p.units[i+1].least)
+	}
+}
+
+func (e *Envelope) callKey(id jsonspan.Value) uint64 {
+	if id.Kind != jsonspan.String {
+		return 0
+	}
+	h := newFingerprint()
+	h.add(e.textOf(id.Text(), id.Escaped))
+	return h.sum()
+}
+
+// cut returns before which unit to cut and how many tokens go with it: the least cut that drops the wanted tokens; if none does,
+// the least that drops what must go; if none does, the most that may go.
+func (e *Envelope) cut(must, want int64, keep int) (unit int, tokens int64) {
+	units := e.plan.units
+	last := len(units)
+	for turns := 0; turns < keep && last > 0; {
+		last--
+		if units[last].asked {
+			turns++
+		}
+		if last == 0 && turns < keep {
+			return 0, 0
+		}
+	}
+	var sum int64
+	enough := false
+	for k := 1; k <= last; k++ {
+		sum += units[k-1].tokens
+		if units[k].least < k {
+			continue
+		}
+		if sum >= want {
+			return k, sum
+		}
+		if !enough {
+			unit, tokens = k, sum
+			enough = sum >= must
+		}
+	}
+	return unit, tokens
+}
