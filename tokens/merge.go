@@ -48,5 +48,5 @@ func (v *vocabulary) pairRank(text []byte, start int, parts []pair, i int) uint3
 	if i+2 >= len(parts) {
 		return noRank
 	}
-	return v.rank(text, start+int(parts[i].start), start+int(parts[i+2].start))
+	return v.rankOfMerge(text, start+int(parts[i].start), start+int(parts[i+2].start))
 }

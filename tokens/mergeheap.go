@@ -56,7 +56,7 @@ func (v *vocabulary) rerank(piece []byte, list []part, i int, heap *rankHeap) {
 	if next == len(piece) {
 		return
 	}
-	if rank := v.rank(piece, i, int(list[next].next)); rank != noRank {
+	if rank := v.rankOfMerge(piece, i, int(list[next].next)); rank != noRank {
 		list[i].rank = rank
 		heap.push(newCandidate(rank, i))
 	}

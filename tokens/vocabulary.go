@@ -12,7 +12,8 @@ import (
 const (
 	vocabularyMagic = "bursarv1"
 	noRank          = math.MaxUint32 // rank of bytes that are no token
-	shortToken      = 8              // longest token, in bytes, that fits the key of a shortSlot
+	sieveWords      = 1 << 15
+	shortToken      = 8 // longest token, in bytes, that fits the key of a shortSlot
 )
 
 // vocabulary finds the rank of a token, which is also its id. Its tables hold no pointers, so the garbage collector never walks
@@ -27,6 +28,7 @@ type vocabulary struct {
 
 	bytes      [256]uint32 // rank of every single byte
 	pairs      []uint32    // rank of every two bytes, big-endian, or noRank
+	sieve      []uint64    // a bit per hash of a token: most merges that make none stop here, in a fast cache
 	short      []shortSlot // tokens up to shortToken bytes
 	shortShift uint8       // 64 - log2(len(short))
 	long       []longSlot  // longer tokens
@@ -82,6 +84,7 @@ func parseVocabulary(data []byte) (*vocabulary, error) {
 func (v *vocabulary) index(shorts, longs int) {
 	v.short, v.shortShift = make([]shortSlot, tableSize(shorts)), uint8(64-bits.Len(uint(tableSize(shorts)-1)))
 	v.long, v.longShift = make([]longSlot, tableSize(longs)), uint8(64-bits.Len(uint(tableSize(longs)-1)))
+	v.sieve = make([]uint64, sieveWords)
 	for i := range v.bytes {
 		v.bytes[i] = noRank
 	}
@@ -109,7 +112,9 @@ func (v *vocabulary) index(shorts, longs int) {
 func tableSize(n int) int { return 1 << bits.Len(uint(n*5/3+1)) }
 
 func (v *vocabulary) addShort(key uint64, size int, rank uint32) {
-	i := hashShort(key, size) >> v.shortShift
+	h := hashShort(key, size)
+	v.sieve[sieveWord(h)] |= 1 << (h & 63)
+	i := h >> v.shortShift
 	for v.short[i].size != 0 {
 		i = (i + 1) & uint64(len(v.short)-1)
 	}
@@ -118,6 +123,7 @@ func (v *vocabulary) addShort(key uint64, size int, rank uint32) {
 
 func (v *vocabulary) addLong(token []byte, rank uint32) {
 	h := hashLong(token)
+	v.sieve[sieveWord(h)] |= 1 << (h & 63)
 	i := h >> v.longShift
 	for v.long[i].next != 0 {
 		i = (i + 1) & uint64(len(v.long)-1)
@@ -129,11 +135,39 @@ func (v *vocabulary) addLong(token []byte, rank uint32) {
 func (v *vocabulary) rank(text []byte, start, end int) uint32 {
 	size := end - start
 	if size > shortToken {
-		return v.rankLong(text[start:end])
+		if size > v.longest {
+			return noRank
+		}
+		return v.findLong(text[start:end], hashLong(text[start:end]))
 	}
 	key := word(text, start, size)
+	return v.findShort(key, size, hashShort(key, size))
+}
+
+// rankOfMerge is rank for a range that is mostly no token.
+func (v *vocabulary) rankOfMerge(text []byte, start, end int) uint32 {
+	size := end - start
+	if size > shortToken {
+		if size > v.longest {
+			return noRank
+		}
+		h := hashLong(text[start:end])
+		if v.sieve[sieveWord(h)]>>(h&63)&1 == 0 {
+			return noRank
+		}
+		return v.findLong(text[start:end], h)
+	}
+	key := word(text, start, size)
+	h := hashShort(key, size)
+	if v.sieve[sieveWord(h)]>>(h&63)&1 == 0 {
+		return noRank
+	}
+	return v.findShort(key, size, h)
+}
+
+func (v *vocabulary) findShort(key uint64, size int, h uint64) uint32 {
 	mask := uint64(len(v.short) - 1)
-	for i := hashShort(key, size) >> v.shortShift; ; i++ {
+	for i := h >> v.shortShift; ; i++ {
 		slot := &v.short[i&mask]
 		if slot.key == key && slot.size == uint32(size) {
 			return slot.rank
@@ -144,11 +178,7 @@ func (v *vocabulary) rank(text []byte, start, end int) uint32 {
 	}
 }
 
-func (v *vocabulary) rankLong(piece []byte) uint32 {
-	if len(piece) > v.longest {
-		return noRank
-	}
-	h := hashLong(piece)
+func (v *vocabulary) findLong(piece []byte, h uint64) uint32 {
 	mask := uint64(len(v.long) - 1)
 	for i := h >> v.longShift; ; i++ {
 		slot := v.long[i&mask]
@@ -160,6 +190,9 @@ func (v *vocabulary) rankLong(piece []byte) uint32 {
 		}
 	}
 }
+
+// sieveWord takes other bits of a hash than the tables and the bit within the word do.
+func sieveWord(h uint64) uint64 { return (h >> 6) % sieveWords }
 
 // word returns the size bytes (1 to 8) of text at i as a little-endian number.
 func word(text []byte, i, size int) uint64 {
