@@ -21,7 +21,7 @@ type fileEntry struct {
 	Prices *pricesEntry `key:"prices"`
 	// The model that savings are measured against: what every request would have cost on it.
 	Baseline text `key:"baseline" names:"model" usual:"the model of default" like:"premium"`
-	// Who pays.
+	// Who pays. Keys are issued to teams, and every request is charged to one.
 	Teams table[teamEntry] `key:"teams" each:"team name"`
 	// What may be spent. Every budget that a request touches must have room for its worst case before it is sent.
 	Budgets list[budgetEntry] `key:"budgets"`

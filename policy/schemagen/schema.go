@@ -151,6 +151,7 @@ func (f field) exampleJSON() (any, bool) {
 // What leaves look like. They are a little wider than the decoder, which has the last word.
 const (
 	spanPattern       = `^([0-9]+d)?([0-9]+(\.[0-9]+)?(ms|s|m|h))*$`
+	moneyPattern      = `^[0-9][0-9_]*(\.[0-9]+)?$`
 	sharePattern      = `^[0-9]+(\.[0-9]+)?%$`
 	comparisonPattern = `^((<|<=|>|>=|=|==)? *[0-9][0-9_]*(\.[0-9]+)?%?|[0-9][0-9_]*(\.[0-9]+)?%? *\.\. *[0-9][0-9_]*(\.[0-9]+)?%?)$`
 	hoursPattern      = `^[0-9]{1,2}(:00)? *- *[0-9]{1,2}(:00)?$`
@@ -178,7 +179,8 @@ func (d *description) kindSchema(f field) (object, error) {
 	case "span":
 		return pattern(spanPattern), nil
 	case "dollars", "rate":
-		return object{{"type", "number"}, {"minimum", 0}}, nil
+		number := object{{"type", "number"}, {"minimum", 0}}
+		return object{{"anyOf", []object{number, pattern(moneyPattern)}}}, nil
 	case "share":
 		number := object{{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 1}}
 		return object{{"anyOf", []object{pattern(sharePattern), number}}}, nil
