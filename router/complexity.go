@@ -69,8 +69,9 @@ const (
 	EasyLookup           = 0.25
 	ShortFull, ShortNone = 10, 20
 
-	// HardSilencesEasy is how much hard evidence makes a lookup count for nothing.
-	HardSilencesEasy = 0.20
+	// HardSilencesEasy is how much hard evidence makes a lookup count for nothing: two weak marks are enough, as a request taken
+	// for easier than it is costs more than one taken for harder.
+	HardSilencesEasy = 0.10
 )
 
 func weigh(count, enough int, weight float64) float64 {

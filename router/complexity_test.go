@@ -54,7 +54,9 @@ func TestComplexity(t *testing.T) {
 		"qui est Molière ?":                       low,
 		"When was the treaty of Westphalia made?": low,
 
-		"Why is the sky blue?":               middle,
+		"Why is the sky blue?": middle,
+		// How many, but of a sum.
+		"Tom gets 4 car washes a month. If each costs $15, how much does he pay in a year?": middle,
 		"Write a haiku":                      middle,
 		"Compare tea and coffee in one line": middle,
 		// Begins like a lookup, but no sentence of this length is one.

@@ -43,14 +43,15 @@ func Read(text []byte) exchange.Signals {
 
 // reader is a place in a text.
 type reader struct {
-	text      []byte
-	at        int
-	s         exchange.Signals
-	lineStart bool
-	inFence   bool
-	inCode    bool   // between two single backticks
-	previous  uint64 // hash of the word before, for phrases of two words
-	last      mark   // what that word, or the phrase it ended, was
+	text       []byte
+	at         int
+	s          exchange.Signals
+	lineStart  bool
+	inFence    bool
+	inCode     bool // between two single backticks
+	quantities int
+	previous   uint64 // hash of the word before, for phrases of two words
+	last       mark   // what that word, or the phrase it ended, was
 }
 
 // peek returns the byte so many places on, 0 past the end.
@@ -156,18 +157,24 @@ func (r *reader) mark(hash uint64) {
 	}
 }
 
-// number reads digits: the number of a list's item, or the start of an expression.
+// number reads a number: that of a list's item, the start of an expression, or a quantity. A text with several quantities asks for
+// reckoning, so each from the second on is a mark of mathematics; parts of dates, times, ranges and names are no quantities.
 func (r *reader) number() {
-	atLineStart := r.lineStart
-	for r.at < len(r.text) && kinds[r.text[r.at]] == digit {
+	atLineStart, alone := r.lineStart, r.at == 0 || standsBefore[r.text[r.at-1]]
+	for r.at < len(r.text) && (kinds[r.text[r.at]] == digit || (r.text[r.at] == '.' || r.text[r.at] == ',') && kinds[r.peek(1)] == digit) {
 		r.at++
 	}
+	next := r.peek(0)
 	switch {
 	case r.inFence:
-	case atLineStart && (r.peek(0) == '.' || r.peek(0) == ')') && r.peek(1) == ' ':
+	case atLineStart && (next == '.' || next == ')') && r.peek(1) == ' ':
 		r.s.Steps++
 	case operator(r.text[r.at:]):
 		r.s.MathMarks++
+	case alone && kinds[next] != letter && next != '_' && !(kinds[r.peek(1)] == digit && (next == '-' || next == '/' || next == ':')):
+		if r.quantities++; r.quantities > 1 {
+			r.s.MathMarks++
+		}
 	}
 }
 
@@ -346,3 +353,6 @@ var lowered = func() (l [256]byte) {
 
 // operators are the first bytes of arithmetic operators.
 var operators = [256]bool{'+': true, '*': true, '^': true, '=': true, '<': true, '>': true, '%': true, 0xC3: true}
+
+// standsBefore are the bytes that a quantity may follow.
+var standsBefore = [256]bool{' ': true, '\n': true, '\t': true, '(': true, '[': true, '$': true, '"': true, '=': true, ',': true}

@@ -29,6 +29,8 @@ func TestRead(t *testing.T) {
 		{"x = 5 and 2*3 and n^2", exchange.Signals{Words: 4, MathMarks: 3}},
 		{"5 × 4 and ∑ and \\frac{1}{2}", exchange.Signals{Words: 3, MathMarks: 4}},
 		{"on 2026-08-21, pages 3/4, 10 apples", exchange.Signals{Words: 3}},
+		{"3 pens at $1.50, 4 at 2,000: how many?", exchange.Signals{Words: 5, MathMarks: 3, Lookups: 1, Questions: 1}},
+		{"GPT4 v1.2.3 at 10:30, 3-5 days", exchange.Signals{Words: 4}},
 		{"call `f` with userName or user_name()", exchange.Signals{Words: 7, CodeMarks: 4}},
 		{"```go\n// why must we, first?\nreturn x\n```\nwhy", exchange.Signals{Words: 8, CodeMarks: 1, Reasoning: 1}},
 		{"if (a && b) {\n  c();\n}", exchange.Signals{Words: 4, CodeMarks: 4}},
