@@ -35,7 +35,7 @@ type Envelope struct {
 // Target is what a prompt is counted for.
 type Target struct {
 	Family tokens.Family
-	Model  string // the provider's name for the model, which decides what an image is; "" is the model that the request names
+	Model  string // the provider's name for the model, which decides what an image is; "" counts images as gpt-4o does
 }
 
 // member is one member of the request.

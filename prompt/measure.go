@@ -15,17 +15,17 @@ type Measure struct {
 	Prediction int64           // tokens of `prediction`: not of the prompt, but billed as output as far as they are rejected
 }
 
-// Measure counts the prompt for a family, images as the model that the request names takes them. Nothing is fetched: an image
-// known by its URL only counts as the most that an image can be, and audio and files count by their size.
-func (e *Envelope) Measure(c *tokens.Counter, f tokens.Family) Measure {
-	return e.MeasureTrimmed(c, Target{Family: f, Model: e.model}, TrimPlan{})
+// Measure counts the prompt. Nothing is fetched: an image known by its URL only counts as the most that an image can be, and
+// audio and files count by their size.
+func (e *Envelope) Measure(c *tokens.Counter, t Target) Measure {
+	return e.MeasureTrimmed(c, t, TrimPlan{})
 }
 
 // MeasureTrimmed counts what is left of the prompt after a trim, for another target than the trim was planned for, if need be. The
 // same trim removes a different number of tokens for each family, so a bound is counted, not subtracted.
-func (e *Envelope) MeasureTrimmed(c *tokens.Counter, target Target, trimmed TrimPlan) Measure {
-	e.count(c, target)
-	f := target.Family
+func (e *Envelope) MeasureTrimmed(c *tokens.Counter, t Target, trimmed TrimPlan) Measure {
+	e.count(c, t)
+	f := t.Family
 	m := Measure{Method: exchange.MethodExact}
 	if c.Method(f) != tokens.Exact {
 		m.Method = exchange.MethodEstimate

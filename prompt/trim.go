@@ -9,7 +9,7 @@ import (
 // TrimPlan is what a trim removes from a prompt. The zero value removes nothing. It is valid until its envelope's next Trim, Read
 // or Reset, and for as many Shapes as there are candidates.
 type TrimPlan struct {
-	Removed  int64 // prompt tokens removed, counted for the family that the trim was planned for
+	Removed  int64 // prompt tokens removed, counted for the target that the trim was planned for
 	Messages int   // messages dropped
 	Minified int   // tool results minified
 	Over     bool  // the prompt is still longer than the limit, and nothing more may be dropped
@@ -49,12 +49,12 @@ const cutSteps = 4
 // prompt is then longer than the limit, it drops the oldest units, in steps. The system's messages, the last user message and
 // what follows it, and KeepLastTurns units always stay. Messages are dropped whole or kept as they are: what is signed, encrypted or
 // marked for a cache is never edited.
-func (e *Envelope) Trim(c *tokens.Counter, f tokens.Family, t exchange.Trim) TrimPlan {
+func (e *Envelope) Trim(c *tokens.Counter, target Target, t exchange.Trim) TrimPlan {
 	e.plan.edits, e.plan.text = e.plan.edits[:0], e.plan.text[:0]
 	var planned TrimPlan
 	if t.MinifyToolResults {
 		for i := range e.messages {
-			planned.Removed += e.minify(c, f, i)
+			planned.Removed += e.minify(c, target.Family, i)
 		}
 		planned.edits = e.plan.edits
 		planned.Minified = len(planned.edits)
@@ -62,7 +62,7 @@ func (e *Envelope) Trim(c *tokens.Counter, f tokens.Family, t exchange.Trim) Tri
 	if t.MaxPromptTokens <= 0 {
 		return planned
 	}
-	over := e.Measure(c, f).Tokens - planned.Removed - t.MaxPromptTokens
+	over := e.Measure(c, target).Tokens - planned.Removed - t.MaxPromptTokens
 	if over <= 0 {
 		return planned
 	}
