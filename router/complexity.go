@@ -4,29 +4,56 @@ import "bursar/exchange"
 
 // Complexity weighs the signals: 0 is trivial, 1 is hard. It is a sum anyone can check by hand:
 //
-//	score = Neutral + hard - easy, within 0..1
+//	score = Neutral + hard + length - easy, within 0..1
 //	hard  = the sum, over the signs of hard work, of weight x min(count, enough) / enough
 //	easy  = EasyLookup x how short the text is x how little hard speaks against it
 //
-// Known is false when neither speaks. "yes" and "go on" show nothing of the work they ask for, which may be the hardest of the day, so
+// Known is false when neither hard nor easy speaks. "yes" and "go on" show nothing of the work they ask for, which may be the hardest of the day, so
 // no rule on complexity may match them; the policy's default tier serves them.
 //
 // The weights are a starting point that an operator can reason about, not a fitted model: measured over mixed workloads, a
 // score of this kind ranks prompts somewhat better than their length and far worse than the answers themselves would.
 func Complexity(s exchange.Signals) exchange.Complexity {
-	hard := weigh(s.Reasoning, EnoughReasoning, WeightReasoning) +
-		weigh(s.CodeMarks, EnoughCode, WeightCode) +
-		weigh(s.MathMarks, EnoughMath, WeightMath) +
-		weigh(s.Constraints, EnoughConstraints, WeightConstraints) +
-		weigh(s.Steps, EnoughSteps, WeightSteps) +
-		weigh(s.Questions-1, EnoughQuestions, WeightQuestions)
-	easy := EasyLookup * shortness(s) * max(0, 1-hard/HardSilencesEasy)
-	if hard == 0 && easy == 0 {
+	parts := Weigh(s)
+	score, known := Neutral, false
+	for i := range parts {
+		score += parts[i].Adds
+		known = known || parts[i].Adds != 0 && parts[i].Sign != signLength
+	}
+	if !known {
 		return exchange.Complexity{}
 	}
-	// Length says nothing alone, as a pasted article may only be translated, but work that shows other signs is harder if long.
-	hard += weigh(s.Words-LongFrom, LongTo-LongFrom, WeightLength)
-	return exchange.Complexity{Score: min(1, max(0, Neutral+hard-easy)), Known: true}
+	return exchange.Complexity{Score: min(1, max(0, score)), Known: true}
+}
+
+// Part is what one sign adds to the score.
+type Part struct {
+	Sign  string  `json:"sign"`
+	Count int     `json:"count"`
+	Adds  float64 `json:"adds"` // negative for a lookup
+}
+
+const signLength = "length in words"
+
+// Weigh returns the parts that Complexity adds to Neutral. Length says nothing alone, as a pasted article may only have to be
+// translated, but work that shows other signs is harder if long.
+func Weigh(s exchange.Signals) [8]Part {
+	parts := [8]Part{
+		{"reasoning", s.Reasoning, weigh(s.Reasoning, EnoughReasoning, WeightReasoning)},
+		{"code", s.CodeMarks, weigh(s.CodeMarks, EnoughCode, WeightCode)},
+		{"mathematics", s.MathMarks, weigh(s.MathMarks, EnoughMath, WeightMath)},
+		{"constraints", s.Constraints, weigh(s.Constraints, EnoughConstraints, WeightConstraints)},
+		{"steps", s.Steps, weigh(s.Steps, EnoughSteps, WeightSteps)},
+		{"questions", s.Questions, weigh(s.Questions-1, EnoughQuestions, WeightQuestions)},
+		{signLength, s.Words, weigh(s.Words-LongFrom, LongTo-LongFrom, WeightLength)},
+		{"lookups", s.Lookups, 0},
+	}
+	var hard float64
+	for i := range parts[:6] {
+		hard += parts[i].Adds
+	}
+	parts[7].Adds = -EasyLookup * shortness(s) * max(0, 1-hard/HardSilencesEasy)
+	return parts
 }
 
 // The weights, each with its reason.

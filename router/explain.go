@@ -16,6 +16,7 @@ type Explanation struct {
 	PromptTokens int64            `json:"prompt_tokens"`
 	Complexity   *float64         `json:"complexity"` // null if no signal spoke
 	Signals      exchange.Signals `json:"signals"`
+	Parts        []Part           `json:"complexity_parts,omitempty"` // what the complexity is made of, beside Neutral
 	Pinned       bool             `json:"pinned,omitempty"`
 	Routes       []Verdict        `json:"routes"` // in file order; none are read for a pinned request or an unknown model
 	Left         string           `json:"left,omitempty"`
@@ -67,6 +68,10 @@ func Explain(p *policy.Policy, f *exchange.Facts) Explanation {
 	t.Routes, t.Targets, t.Candidates = []Verdict{}, []Target{}, []string{}
 	if f.Complexity.Known {
 		t.Complexity = &f.Complexity.Score
+		if Complexity(f.Signals) == f.Complexity { // else it was given, as in a policy's test
+			parts := Weigh(f.Signals)
+			t.Parts = slices.DeleteFunc(parts[:], func(p Part) bool { return p.Adds == 0 })
+		}
 	}
 	d, fault := decide(p, f, t)
 	t.Model, t.Rule, t.Reason, t.Observed = d.Model, d.Rule, d.Reason.String(), d.Observed

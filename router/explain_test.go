@@ -71,6 +71,19 @@ func TestExplainText(t *testing.T) {
 `,
 		},
 		{
+			"what the complexity is made of", func(f *exchange.Facts) {
+				f.Signals = Read([]byte("Why must it be `so`?"))
+				f.Complexity = Complexity(f.Signals)
+				f.Model, f.Pinned = "cheap", true
+			},
+			`cheap, 800 prompt tokens, complexity 0.6167 = 0.35 +0.17 reasoning +0.04 code +0.05 constraints
+└─ cheap, because pinned
+   ├─ 1. openai/gpt-4.1-nano
+   ├─ 2. openai/gpt-4o-mini
+   └─ at most 1024 tokens answered, cache on, measured against openai/gpt-4.1-nano
+`,
+		},
+		{
 			"a pin reads no routes", func(f *exchange.Facts) { f.Model, f.Pinned = "cheap", true },
 			`cheap, 800 prompt tokens, complexity not known
 └─ cheap, because pinned

@@ -7,8 +7,8 @@ import (
 
 // Text returns the explanation as a small tree:
 //
-//	auto, 812 prompt tokens, complexity 0.52
-//	├─ no   short questions go cheap (line 31): complexity is 0.52, the route wants < 0.35
+//	auto, 812 prompt tokens, complexity 0.525 = 0.35 +0.18 reasoning
+//	├─ no   short questions go cheap (line 31): complexity is 0.525, the route wants < 0.35
 //	├─ seen hard work goes premium (line 43): observed only, it would go to premium
 //	├─ yes  everything else (line 46): to asked
 //	└─ standard, because default
@@ -46,7 +46,14 @@ func (e *Explanation) complexity() string {
 	if e.Complexity == nil {
 		return "complexity not known"
 	}
-	return "complexity " + decimal(*e.Complexity)
+	text := "complexity " + decimal(*e.Complexity)
+	for i, p := range e.Parts {
+		if i == 0 {
+			text += " = " + decimal(Neutral)
+		}
+		text += fmt.Sprintf(" %+.2f %s", p.Adds, p.Sign)
+	}
+	return text
 }
 
 func (v *Verdict) text() string {
