@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 
 	"go.yaml.in/yaml/v4"
@@ -60,17 +59,6 @@ func (t *table[T]) read(d *decoder, n *yaml.Node, f field) {
 			d.problem(last.at, secretHint(f), "a name in %s looks like a secret", f.called())
 		}
 		d.read(child, &last.value, field{key: key.Value, path: f.under(key.Value), tag: f.tag})
-	}
-}
-
-// names goes over the names of a table.
-func (t *table[T]) names() iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for i := range t.rows {
-			if !yield(t.rows[i].name) {
-				return
-			}
-		}
 	}
 }
 
