@@ -156,22 +156,6 @@ func TestDecide(t *testing.T) {
 			"a context that just fits", func(f *exchange.Facts) { f.Model, f.PromptTokens = "small", 8192 },
 			decided{Rule: rest, Model: "small", Candidates: "openai/gpt-4 openai/gpt-4-turbo", Baseline: "openai/gpt-4", Reason: exchange.ReasonAsked, MaxOutput: 1024, Cache: exchange.CacheOn},
 		},
-		{
-			"the cap asked for", func(f *exchange.Facts) { f.MaxOutput = 77 },
-			decided{Rule: rest, Model: "standard", Candidates: standardTargets, Baseline: yardstick, Reason: exchange.ReasonDefault, MaxOutput: 77, Cache: exchange.CacheOn},
-		},
-		{
-			"the policy's cap", func(f *exchange.Facts) { f.MaxOutput = 1 << 40 },
-			decided{Rule: rest, Model: "standard", Candidates: standardTargets, Baseline: yardstick, Reason: exchange.ReasonDefault, MaxOutput: 10000, Cache: exchange.CacheOn},
-		},
-		{
-			"the model's cap", func(f *exchange.Facts) { f.Model, f.MaxOutput = "premium", 1<<40 },
-			decided{Rule: rest, Model: "premium", Candidates: premiumTargets, Baseline: yardstick, Reason: exchange.ReasonAsked, MaxOutput: 8000, Cache: exchange.CacheOn},
-		},
-		{
-			"the cap of the target that allows most", func(f *exchange.Facts) { f.Model, f.MaxOutput = "small", 1<<40 },
-			decided{Rule: rest, Model: "small", Candidates: "openai/gpt-4 openai/gpt-4-turbo", Baseline: "openai/gpt-4", Reason: exchange.ReasonAsked, MaxOutput: 8192, Cache: exchange.CacheOn},
-		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, fault := Decide(load(t), facts(c.change))
@@ -185,6 +169,31 @@ func TestDecide(t *testing.T) {
 				t.Errorf("trim is %+v", d.Trim)
 			}
 		})
+	}
+}
+
+func TestOutputCap(t *testing.T) {
+	const huge = 1 << 40
+	for _, c := range []struct {
+		name, model string
+		asked, want int64
+	}{
+		{"the policy's usual cap", "standard", 0, 1024},
+		{"the cap asked for", "standard", 77, 77},
+		{"the policy's bound", "standard", huge, 10000},
+		{"the model's bound", "premium", huge, 8000},
+		{"the bound of the target that allows most", "small", huge, 8192},
+		{"which may be the only one", "openai/gpt-4-turbo", huge, 4096},
+		{"a target of no known bound", "down/two", huge, 10000},
+	} {
+		p := load(t)
+		if c.model == "down/two" {
+			p = load(t, "down:      { dialect: openai, base_url: https://down.example/v1, key_env: MISSING_API_KEY }", "down: { dialect: openai, base_url: https://down.example/v1 }")
+		}
+		d, fault := Decide(p, facts(func(f *exchange.Facts) { f.Model, f.MaxOutput = c.model, c.asked }))
+		if fault != nil || d.MaxOutput != c.want {
+			t.Errorf("%s: %d tokens, want %d (%v)", c.name, d.MaxOutput, c.want, fault)
+		}
 	}
 }
 
