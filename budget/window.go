@@ -99,6 +99,9 @@ func begin(day time.Time, loc *time.Location) time.Time {
 			at = from
 		}
 		_, until := from.ZoneBounds()
+		if !until.IsZero() && !until.After(from) { // on 31 December of leap years from 2040 on: golang/go#81583
+			until = from.Add(time.Hour)
+		}
 		if until.IsZero() || at.Before(until) {
 			return at
 		}
