@@ -12,8 +12,8 @@ import (
 // process; sync, called by a ticker, bounds what a power failure takes. It is also the queue to SQLite: the committer reads the
 // segments, so that what waits needs no memory, however long the database is down.
 //
-// One mutex, encode and one write(2) under it. Letting a leader write for all who wait was measured and is slower here: the
-// write costs less than putting a goroutine to sleep.
+// One mutex, encode and one write(2) under it. Letting a leader write for all who wait was measured with 64 goroutines and is
+// slower (1.0 to 3.3 us a record instead of 0.8 to 0.9): the write costs less than putting a goroutine to sleep.
 type journal struct {
 	dir         string
 	segmentSize int64

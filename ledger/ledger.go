@@ -91,7 +91,11 @@ func (l *Ledger) open(dir string) error {
 	if err != nil {
 		return err
 	}
-	found, err := recoverJournal(dir, store)
+	var found *recovery
+	committed, err := store.position()
+	if err == nil {
+		found, err = recoverJournal(journalDir(dir), committed)
+	}
 	if err == nil {
 		l.journal, err = newJournal(journalDir(dir), found.next, l.options.SegmentSize)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 
@@ -74,34 +75,41 @@ func (r *Reader) Report(ctx context.Context, q Query) (*Statement, error) {
 type view struct {
 	tx      *sql.Tx
 	journal string
-	at      position
+	at      position // up to where the journal was committed
+	gaps    bool     // segments are known to be missing, for good
 }
 
 // errMoved says that the gateway has deleted a segment between our look at the database and our look at the journal.
-var errMoved = errors.New("the journal moved on")
+var errMoved = errors.New("the journal kept moving on: try again")
 
 // view shows one moment of the ledger. The function may be called again from the start when the journal moves on under it, so it
 // must begin anew.
 func (r *Reader) view(ctx context.Context, look func(*view) error) error {
+	last := position{segment: math.MaxUint64}
 	for try := 1; ; try++ {
-		err := r.viewOnce(ctx, look)
-		if !errors.Is(err, errMoved) || try == 20 {
+		v := &view{journal: r.journal}
+		err := r.viewOnce(ctx, v, func() error {
+			// A segment is only deleted after the position has moved past it. So if the position has not moved since segments
+			// were found to be missing, it was not the gateway who deleted them, and it has reported so at its start.
+			v.gaps = v.at == last
+			return look(v)
+		})
+		if !errors.Is(err, errMoved) || try == 100 {
 			return err
 		}
+		last = v.at
 	}
 }
 
-func (r *Reader) viewOnce(ctx context.Context, look func(*view) error) error {
-	tx, err := r.db.BeginTx(ctx, nil)
-	if err != nil {
+func (r *Reader) viewOnce(ctx context.Context, v *view, look func() error) (err error) {
+	if v.tx, err = r.db.BeginTx(ctx, nil); err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // it only reads
-	v := &view{tx: tx, journal: r.journal}
-	if err := tx.QueryRowContext(ctx, "SELECT segment, offset FROM position").Scan(&v.at.segment, &v.at.offset); err != nil {
+	defer func() { _ = v.tx.Rollback() }() // it only reads
+	if err := v.tx.QueryRowContext(ctx, "SELECT segment, offset FROM position").Scan(&v.at.segment, &v.at.offset); err != nil {
 		return err
 	}
-	return look(v)
+	return look()
 }
 
 // pending calls do for each row that is in the journal and not in this view of SQLite.
@@ -111,8 +119,8 @@ func (v *view) pending(ctx context.Context, do func(*Row)) error {
 		return err
 	}
 	numbers = slices.DeleteFunc(numbers, func(n uint64) bool { return n < v.at.segment })
-	for i := 1; i < len(numbers); i++ {
-		if numbers[i] != numbers[i-1]+1 {
+	for i, n := range numbers {
+		if n != max(1, v.at.segment)+uint64(i) && !v.gaps {
 			return errMoved
 		}
 	}

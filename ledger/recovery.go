@@ -31,12 +31,7 @@ type recovery struct {
 
 // recoverJournal reads the whole journal: rows after the committed position are yet to be committed, and a hold without a row
 // belonged to a request that was under way.
-func recoverJournal(dir string, s *store) (*recovery, error) {
-	committed, err := s.position()
-	if err != nil {
-		return nil, err
-	}
-	journal := journalDir(dir)
+func recoverJournal(journal string, committed position) (*recovery, error) {
 	numbers, err := listSegments(journal)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,48 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Find returns the row of a request, whether it is committed yet or only journalled. False: the ledger has none. Corrections and
+// orphans are not looked for.
+func (r *Reader) Find(ctx context.Context, id string) (row Row, found bool, err error) {
+	err = r.view(ctx, func(v *view) error {
+		if row, found, err = v.find(ctx, id); found || err != nil {
+			return err
+		}
+		return v.pending(ctx, func(p *Row) {
+			if p.ID == id && (p.Kind == KindRequest || p.Kind == KindRefused) {
+				row, found = *p, true
+			}
+		})
+	})
+	if err != nil {
+		return Row{}, false, fmt.Errorf("ledger: find %s: %w", id, err)
+	}
+	return row, found, nil
+}
+
+func (v *view) find(ctx context.Context, id string) (Row, bool, error) {
+	var row Row
+	var stream int64
+	var into []any
+	for _, text := range row.texts() {
+		into = append(into, text)
+	}
+	for _, number := range row.numbers(&stream) {
+		into = append(into, number)
+	}
+	columns := append(append([]string{}, textColumns[:]...), numberColumns[:]...)
+	query := "SELECT " + strings.Join(columns, ", ") + " FROM rows WHERE id = ? AND kind IN (0, 1)"
+	err := v.tx.QueryRowContext(ctx, query, id).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Row{}, false, nil
+	}
+	row.Stream = stream != 0
+	return row, err == nil, err
+}
