@@ -85,7 +85,9 @@ func (u *Upstream) send(conn *conn, c *Call) error {
 	defer fasthttp.ReleaseRequest(req)
 	h := &req.Header
 	h.SetMethod(fasthttp.MethodPost)
-	h.SetRequestURI(u.base + pathOf(c.Path) + u.query())
+	if h.SetRequestURI(u.chat); c.Path != "" {
+		h.SetRequestURI(u.base + c.Path + u.tail)
+	}
 	h.SetHost(u.host)
 	h.SetUserAgent("bursar")
 	h.SetContentType("application/json")
@@ -110,20 +112,6 @@ func (u *Upstream) send(conn *conn, c *Call) error {
 		return err
 	}
 	return w.Flush()
-}
-
-func pathOf(path string) string {
-	if path == "" {
-		return "/chat/completions"
-	}
-	return path
-}
-
-func (u *Upstream) query() string {
-	if u.cfg.APIVersion == "" {
-		return ""
-	}
-	return "?api-version=" + u.cfg.APIVersion
 }
 
 // receive reads what follows the head of an answer.

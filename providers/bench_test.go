@@ -18,6 +18,7 @@ func wireServer(b *testing.B, answer string) string {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = ln.Close() })
+	wire := []byte(answer)
 	go func() {
 		for {
 			conn, err := ln.Accept()
@@ -40,7 +41,7 @@ func wireServer(b *testing.B, answer string) string {
 					if _, err := r.Discard(len(chat("m", false).Body)); err != nil {
 						return
 					}
-					if _, err := io.WriteString(conn, answer); err != nil {
+					if _, err := conn.Write(wire); err != nil {
 						return
 					}
 				}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"go.uber.org/goleak"
 
 	"bursar/internal/testkit"
@@ -225,6 +226,100 @@ func TestClientLeaves(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestConcurrentCalls checks that calls that run beside each other, on pooled connections and buffers, do not mix.
+func TestConcurrentCalls(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	u := newUpstream(t, fake, nil)
+	var group sync.WaitGroup
+	for worker := range 8 {
+		model := string(rune('a' + worker))
+		text := strings.Repeat(model+" ", 10+50*worker)
+		fake.On(model, testkit.Script{Text: text, CloseAfter: worker == 3})
+		group.Go(func() {
+			for round := range 20 {
+				answer, err := u.Call(chat(model, round%2 == 0))
+				if err != nil {
+					t.Errorf("%s: %v", model, err)
+					return
+				}
+				if s := answer.Stream; s != nil {
+					if _, err := drain(t, s); err != nil {
+						t.Errorf("%s: %v", model, err)
+					}
+					if out, _ := s.OutputText(); string(out) != text || string(s.Model()) != model {
+						t.Errorf("%s got %q", model, out)
+					}
+				} else if string(answer.Model) != model || !strings.Contains(string(answer.Body), text) {
+					t.Errorf("%s got %s", model, answer.Body)
+				}
+				answer.Release()
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestMoveBody(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("m", testkit.Script{Text: "first"}, testkit.Script{Text: "second"})
+	u := newUpstream(t, fake, nil)
+	var dst fasthttp.Response
+	dst.SetBodyString("old")
+	answer, err := u.Call(chat("m", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.MoveBody(&dst)
+	answer.Release()
+	if answer, err = u.Call(chat("m", false)); err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Release()
+	if body := string(dst.Body()); !strings.Contains(body, "first") || !strings.Contains(string(answer.Body), "second") {
+		t.Errorf("the body moved is %s", body)
+	}
+}
+
+func TestRequestOnTheWire(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	u := newUpstream(t, fake, func(c *Config) { c.BaseURL, c.APIVersion, c.Key = c.BaseURL+"/", "2026 01", "" })
+	call := chat("m", true)
+	call.Path, call.Headers = "/completions", []Header{{"openai-beta", "x=1\r\nEvil: 1"}, {"traceparent", "00-1"}}
+	answer, err := u.Call(call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Release()
+	got := fake.Last("m")
+	if got.Path != "/v1/completions?api-version=2026+01" || got.Header.Get("Traceparent") != "00-1" || got.Header.Get("Evil") != "" ||
+		got.Header.Get("Authorization") != "" || got.Header.Get("Accept") != "text/event-stream" || got.Header.Get("Accept-Encoding") != "" {
+		t.Errorf("%s with %v", got.Path, got.Header)
+	}
+}
+
+// TestNoFreeConnections checks that a full pool fails at once, and is not held against the target.
+func TestNoFreeConnections(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("m", testkit.Script{StallAfter: 1})
+	u := newUpstream(t, fake, func(c *Config) { c.MaxConns, c.Retries = 1, 3 })
+	answer, err := u.Call(chat("m", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * openAfterRow {
+		_, err = u.Call(chat("m", true))
+		if failure := failureOf(t, err); failure.Cause != CausePool || failure.Attempts != 1 {
+			t.Fatalf("failure is %v", err)
+		}
+	}
+	answer.Release()
+	fake.On("m", testkit.Script{})
+	if answer, err = u.Call(chat("m", true)); err != nil {
+		t.Fatalf("after the pool has room: %v", err)
+	}
+	answer.Release()
 }
 
 func TestClientGoneBefore(t *testing.T) {

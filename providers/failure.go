@@ -122,6 +122,10 @@ func (f *Failure) Fault() *exchange.Fault {
 	default:
 		fault.Message, fault.Hint = f.Target+" answered with something that is no answer.", "Try again, or name another model."
 	}
+	if errors.Is(f.Err, ErrStreamBroken) {
+		fault.Code, fault.Reason = "stream_broken", exchange.ReasonStreamBroken
+		fault.Message, fault.Hint = "The answer of "+f.Target+" ended early.", "What was sent so far is not all of it; try again."
+	}
 	return fault
 }
 

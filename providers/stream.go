@@ -16,7 +16,8 @@ type Stream struct {
 	target  string
 	line    *line
 	breaker *Breaker
-	choices int // asked for
+	choices int  // asked for
+	single  bool // the provider closes the connection after it
 	config  *Config
 
 	body    framing
@@ -105,6 +106,7 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 	s := &answer.stream
 	answer.Stream = s
 	s.target, s.line, s.config, s.choices = c.Target, l, &u.cfg, int(max(1, min(c.N, mostChoices)))
+	s.single = answer.resp.ConnectionClose()
 	s.body.start(l.reader, answer.resp.Header.ContentLength())
 	l.conn.idle = u.cfg.Idle
 	event, err := s.Next()
@@ -181,7 +183,7 @@ func (s *Stream) finish() {
 			s.breaker.done(failing)
 		}
 	}
-	s.line.end(good && clean && s.body.finished())
+	s.line.end(good && clean && !s.single && s.body.finished())
 }
 
 // afterDone bounds the wait for the end of the body once [DONE] has come: it should be there already.
@@ -225,7 +227,7 @@ func (s *Stream) fail(why error) {
 func (s *Stream) close() {
 	if s.closing == nil {
 		s.closing = io.ErrClosedPipe
-		s.line.end(s.done && errors.Is(s.ended, io.EOF) && s.body.finished())
+		s.line.end(false)
 	}
 }
 

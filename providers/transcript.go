@@ -29,3 +29,21 @@ func EditStream(sse, dst []byte, edit func(dst []byte, e *Event) []byte) ([]byte
 		dst = edit(dst, &event)
 	}
 }
+
+// Text returns the text of a plain answer, as Stream.OutputText does of a stream, for counting its tokens when the provider does
+// not tell them.
+func (a *Answer) Text() []byte {
+	sse, err := StreamOf(a.Body, nil, false)
+	if err != nil {
+		return a.Body // it says something all the same
+	}
+	s := Stream{config: &Config{MaxOutputText: len(sse)}}
+	s.split.buf = sse
+	for raw := s.split.next(); raw != nil; raw = s.split.next() {
+		event, _ := readEvent(raw, 0, nil)
+		if len(event.Data) > 0 && string(event.Data) != "[DONE]" && s.readChunk(&event) != nil {
+			return a.Body
+		}
+	}
+	return s.text
+}

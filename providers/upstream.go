@@ -23,6 +23,8 @@ type Upstream struct {
 	cfg  Config
 	host string // for the Host header
 	base string // path of the base URL, no slash at its end
+	chat string // path and query of chat completions
+	tail string // query of every request
 	auth string // value of the Authorization header, "" for none
 	pool *fasthttp.HostClient
 
@@ -116,6 +118,10 @@ func New(cfg Config) (*Upstream, error) {
 		cfg: cfg, host: base.Host, base: strings.TrimRight(base.EscapedPath(), "/"),
 		breakers: map[string]*Breaker{}, crowd: newBreaker(cfg.Now),
 	}
+	if cfg.APIVersion != "" {
+		u.tail = "?api-version=" + url.QueryEscape(cfg.APIVersion)
+	}
+	u.chat = u.base + "/chat/completions" + u.tail
 	if cfg.Key != "" {
 		u.auth = "Bearer " + cfg.Key
 	}
