@@ -1,0 +1,302 @@
+package ledger
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata" // the property below draws zones that the machine may lack
+
+	"bursar/exchange"
+	"bursar/pricing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestStatementGolden(t *testing.T) {
+	l := open(t, t.TempDir(), Options{})
+	must(t, l.Append(row(1)))
+	hit := &Row{ID: "hit", Time: morning.UnixNano(), Team: "search", User: "=cmd|' /C calc'!A0", Status: 200, Cache: CacheHit, Baseline: 123_456, Target: "openai/m1"}
+	hit.Saved[exchange.LeverExact] = 123_456
+	must(t, l.Append(hit))
+	must(t, l.Flush(t.Context()))
+	must(t, l.Append(&Row{ID: "no", Kind: KindRefused, Time: morning.UnixNano(), Team: "search", Status: 429}))
+	must(t, l.Append(&Row{ID: "big", Time: morning.Add(26 * time.Hour).UnixNano(), Team: "research", User: "tab\tand\x1b[2J", Cost: 9_007_199_254_740_993, Baseline: 9_007_199_254_740_993}))
+	s, err := l.Report(t.Context(), Query{By: []string{"day", "team", "user"}})
+	must(t, err)
+	asJSON, err := s.JSON()
+	must(t, err)
+	golden(t, "statement.json", string(asJSON)+"\n")
+	golden(t, "statement.csv", s.CSV())
+	golden(t, "statement.txt", s.Table())
+	total, err := l.Report(t.Context(), Query{})
+	must(t, err)
+	golden(t, "total.txt", total.Table()+"\n"+total.CSV())
+}
+
+func golden(t *testing.T, name, have string) {
+	t.Helper()
+	path := "testdata/" + name
+	if *update {
+		must(t, os.WriteFile(path, []byte(have), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	must(t, err)
+	if diff := cmp.Diff(string(want), have); diff != "" {
+		t.Errorf("%s (write it anew with -update): %s", path, diff)
+	}
+}
+
+// TestStatementJSONIsExact reads money back digit by digit.
+func TestStatementJSONIsExact(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var s Statement
+		s.By = []string{"team"}
+		for range rapid.IntRange(1, 5).Draw(rt, "lines") {
+			line := &Line{Group: []string{rapid.String().Draw(rt, "team")}}
+			line.Spend = pricing.Nano(rapid.Int64Range(-1e17, 1e17).Draw(rt, "spend"))
+			s.Lines = append(s.Lines, line)
+			s.merge(&line.Sums)
+		}
+		text, err := json.Marshal(&s)
+		must(t, err)
+		var back struct {
+			Spend json.Number `json:"spend_usd"`
+			Rows  []struct {
+				Spend json.Number `json:"spend_usd"`
+			}
+		}
+		must(t, json.Unmarshal(text, &back))
+		var sum pricing.Nano
+		for _, row := range back.Rows {
+			n, err := pricing.ParseDollars(row.Spend.String())
+			must(t, err)
+			sum += n
+		}
+		if total, err := pricing.ParseDollars(back.Spend.String()); err != nil || total != sum || total != s.Spend {
+			rt.Fatalf("spend_usd %s, lines sum to %d, want %d (%v)", back.Spend, sum, s.Spend, err)
+		}
+	})
+}
+
+// TestReportProperty compares statements with a fold over the rows, for any query, with rows on either side of the commit.
+func TestReportProperty(t *testing.T) {
+	l := open(t, t.TempDir(), Options{CommitEvery: time.Hour})
+	var rows []*Row
+	for n := range 600 {
+		r := row(n)
+		r.Time = morning.Add(time.Duration(n*n%997) * 11 * time.Minute).UnixNano()
+		switch n % 10 {
+		case 3:
+			r.Kind = KindCorrection
+		case 4:
+			r.Kind = KindRefused
+		case 5:
+			r.Kind = KindOrphan
+		case 6:
+			r.Cache = CacheHit
+		}
+		rows = append(rows, r)
+		must(t, l.Append(r))
+		if n == 500 {
+			must(t, l.Flush(t.Context()))
+		}
+	}
+	if a := verify(t, &l.Reader); a.Pending != 99 || a.Rows != 600 {
+		t.Fatalf("%+v", a)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		q := drawQuery(rt)
+		have, err := l.Report(t.Context(), q)
+		must(t, err)
+		want := fold(q, rows)
+		if diff := cmp.Diff(want, linesOf(have)); diff != "" {
+			rt.Fatal(diff)
+		}
+		spent, err := l.Spent(t.Context(), q.Filter)
+		must(t, err)
+		if total := totalOf(want); spent != total.Spend || have.Sums != total {
+			rt.Fatalf("spent %d and total %+v, want %+v", spent, have.Sums, total)
+		}
+	})
+}
+
+func drawQuery(rt *rapid.T) Query {
+	some := func(label string, values ...string) string {
+		return rapid.SampledFrom(append(values, "", "", "")).Draw(rt, label)
+	}
+	q := Query{Filter: Filter{
+		Team: some("team", "team1", "nobody"), Project: some("project", "project2"), Key: some("key", "key3"), User: some("user", "user1"),
+		Model: some("model", "openai/m1", "cheap"),
+	}}
+	if rapid.IntRange(0, 4).Draw(rt, "tagged") == 0 {
+		q.Tag = &exchange.Tag{Name: "feature", Value: rapid.SampledFrom([]string{"a,b", "a"}).Draw(rt, "tag")}
+	}
+	moment := func(label string) time.Time {
+		minutes := rapid.IntRange(-100, 12_000).Draw(rt, label)
+		switch rapid.IntRange(0, 3).Draw(rt, label+" kind") {
+		case 0:
+			return time.Time{}
+		case 1:
+			return morning.Add(time.Duration(minutes/60) * time.Hour)
+		default:
+			return morning.Add(time.Duration(minutes) * time.Minute)
+		}
+	}
+	q.From, q.To = moment("from"), moment("to")
+	zone := rapid.SampledFrom([]string{"", "UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"}).Draw(rt, "zone")
+	if zone != "" {
+		q.Location, _ = time.LoadLocation(zone)
+	}
+	calendars := 0
+	for _, by := range rapid.Permutation(Dimensions()).Draw(rt, "by")[:rapid.IntRange(0, 4).Draw(rt, "dimensions")] {
+		if _, calendar := calendarLayouts[by]; calendar {
+			if calendars++; calendars > 1 {
+				continue
+			}
+		}
+		q.By = append(q.By, by)
+	}
+	return q
+}
+
+// fold is what a statement means.
+func fold(q Query, rows []*Row) map[string]Sums {
+	lines := map[string]Sums{}
+	location := q.Location
+	if location == nil {
+		location = time.UTC
+	}
+	for _, r := range rows {
+		at := time.Unix(0, r.Time).In(location)
+		if !q.From.IsZero() && at.Before(q.From) || !q.To.IsZero() && !at.Before(q.To) ||
+			q.Team != "" && q.Team != r.Team || q.Project != "" && q.Project != r.Project || q.Key != "" && q.Key != r.Key || q.User != "" && q.User != r.User ||
+			q.Model != "" && q.Model != r.Target && q.Model != r.Tier ||
+			q.Tag != nil && (r.Tags == "" || q.Tag.Value != "a,b") {
+			continue
+		}
+		values := map[string]string{
+			"team": r.Team, "project": r.Project, "model": r.Target, "tier": r.Tier, "key": r.Key, "user": r.User, "rule": r.Rule,
+			"hour": at.Format("2006-01-02T15:00Z07:00"), "day": at.Format("2006-01-02"), "month": at.Format("2006-01"),
+		}
+		var group []string
+		for _, by := range q.By {
+			group = append(group, values[by])
+		}
+		sum := lines[strings.Join(group, "|")]
+		sum.add(r)
+		lines[strings.Join(group, "|")] = sum
+	}
+	return lines
+}
+
+func linesOf(s *Statement) map[string]Sums {
+	lines := map[string]Sums{}
+	for _, line := range s.lines() {
+		lines[strings.Join(line.Group, "|")] = line.Sums
+	}
+	if len(s.By) == 0 && s.Sums == (Sums{}) {
+		clear(lines)
+	}
+	return lines
+}
+
+func totalOf(lines map[string]Sums) (total Sums) {
+	for _, sum := range lines {
+		total.merge(&sum)
+	}
+	return total
+}
+
+func TestSumsAddUp(t *testing.T) {
+	var s Sums
+	for n := range 4 {
+		r := row(10)
+		r.Kind, r.Cache = Kind(n), CacheHit
+		s.add(r)
+	}
+	want := Sums{
+		Requests: 3, Refused: 1, Hits: 3, Orphans: 1,
+		PromptTokens: 4 * 25, CachedTokens: 4, CompletionTokens: 4 * 30, TrimmedTokens: 4, Spend: 4 * 10_001, Baseline: 4 * 30_008,
+	}
+	want.Saved[exchange.LeverRoute], want.Saved[exchange.LeverTrim] = 4*25_000, 4*(30_008-10_001-25_000)
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Error(diff)
+	}
+	if s.SavedTotal() != s.Baseline-s.Spend {
+		t.Errorf("saved %d", s.SavedTotal())
+	}
+}
+
+func TestQueriesThatMakeNoSense(t *testing.T) {
+	l := open(t, t.TempDir(), Options{})
+	f := func(want string, by ...string) {
+		t.Helper()
+		if _, err := l.Report(t.Context(), Query{By: by}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("by %v: %v", by, err)
+		}
+	}
+	f(`cannot be grouped by "colour": choose of team, project, model`, "colour")
+	f("twice", "team", "team")
+	f("by day and month at once", "day", "month")
+}
+
+func TestVerifyFindsEditedBooks(t *testing.T) {
+	f := func(want, edit string) {
+		t.Helper()
+		l := open(t, t.TempDir(), Options{})
+		for n := range 50 {
+			must(t, l.Append(row(n)))
+		}
+		must(t, l.Flush(t.Context()))
+		verify(t, &l.Reader)
+		_, err := l.committer.store.db.Exec(edit)
+		must(t, err)
+		if _, err := l.Verify(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("after %s: %v", edit, err)
+		}
+	}
+	f("the table hours has", "UPDATE rows SET cost = cost - 1 WHERE id = '"+row(7).ID+"'")
+	f("the table hours has", "DELETE FROM rows WHERE id = '"+row(7).ID+"'")
+	f("the table hours has", "DELETE FROM hours WHERE team = 'team1'")
+	f("the table rows 0 and", "INSERT INTO hours SELECT hour + 36000000000000, team, project, key, user, target, tier, rule, "+strings.Join(sumColumns[:], ", ")+" FROM hours LIMIT 1")
+	f("row "+row(7).ID+" saves $", "UPDATE rows SET saved_cap = 5 WHERE id = '"+row(7).ID+"'; UPDATE hours SET saved_cap = (SELECT sum(saved_cap) FROM rows r WHERE r.team = hours.team AND r.project = hours.project AND r.key = hours.key AND r.user = hours.user AND r.target = hours.target AND r.time - r.time % 3600000000000 = hours.hour)")
+}
+
+func TestTagText(t *testing.T) {
+	have := TagText([]exchange.Tag{{Name: "a", Value: "1,2"}, {Name: "b", Value: "50%"}})
+	if want := "a=1%2C2,b=50%25"; have != want {
+		t.Errorf("%q, want %q", have, want)
+	}
+	if TagText(nil) != "" {
+		t.Error("no tags have a text")
+	}
+}
+
+func TestEveryColumnHasAField(t *testing.T) {
+	r := row(1)
+	seen := map[string]bool{}
+	for _, name := range slices.Concat(textColumns[:], numberColumns[:], sumColumns[:0]) {
+		if name == "" || seen[name] {
+			t.Errorf("column %q is named twice or not at all", name)
+		}
+		seen[name] = true
+	}
+	for lever := range exchange.Levers {
+		name := fmt.Sprintf("saved_%s", exchange.Lever(lever))
+		r.Saved = exchange.Savings{}
+		r.Saved[lever] = 99
+		var stream int64
+		fields := r.numbers(&stream)
+		if *fields[slices.Index(numberColumns[:], name)] != 99 {
+			t.Errorf("column %s holds another lever", name)
+		}
+	}
+}
