@@ -19,7 +19,13 @@ import (
 	"go.uber.org/goleak"
 )
 
+// quiet drops go-redis's log lines: the tests take Redis away on purpose.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
 func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.startGlobalTimeCache.func1"))
 }
 
@@ -63,13 +69,13 @@ func (f *fakeTime) pass(d time.Duration) {
 
 // patient are options for servers that share a busy machine: what is tested with them is not their speed.
 func patient(now func() time.Time) RedisOptions {
-	return RedisOptions{Lookup: 5 * time.Second, Store: 5 * time.Second, Now: now}
+	return RedisOptions{Lookup: 30 * time.Second, Store: 30 * time.Second, Now: now}
 }
 
 func clientOf(t testing.TB, addr string, db int) redis.UniversalClient {
 	t.Helper()
 	c := redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: []string{addr}, DB: db, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1, DialTimeout: time.Second,
+		Addrs: []string{addr}, DB: db, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1, DialTimeout: 30 * time.Second,
 	})
 	t.Cleanup(func() { _ = c.Close() })
 	return c

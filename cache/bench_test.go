@@ -1,0 +1,109 @@
+package cache
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+func BenchmarkKey(b *testing.B) {
+	for _, size := range []int{1 << 10, 8 << 10} {
+		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
+			request := make([]byte, size)
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				k := NewKey("team=search").Part("gpt-5").Part("stream")
+				_, _ = k.Request().Write(request)
+				_ = k.Key()
+			}
+		})
+	}
+}
+
+// typical is a streamed answer of about 4 KB.
+func typical() *Answer {
+	const chunk = `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","model":"gpt-5","choices":[{"index":0,"delta":{"content":" word%d"}}]}` + "\n\n"
+	var body strings.Builder
+	for i := range 32 {
+		fmt.Fprintf(&body, chunk, i)
+	}
+	return answerOf(body.String())
+}
+
+func BenchmarkMemoryGet(b *testing.B) {
+	m := newMemory(b, MemoryOptions{})
+	keys := make([]Key, 1000)
+	for i := range keys {
+		keys[i] = keyOf("a", fmt.Sprint(i))
+		m.Put(b.Context(), keys[i], typical(), time.Hour)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, ok := m.Get(b.Context(), keys[i%len(keys)]); !ok {
+			b.Fatal("miss")
+		}
+	}
+}
+
+func BenchmarkRedisGet(b *testing.B) {
+	run := func(b *testing.B, r *Redis, near bool) {
+		var s store = r
+		if near {
+			s = NewTiered(newMemory(b, MemoryOptions{}), r, 0)
+		}
+		key := keyOf("a", "b")
+		s.Put(b.Context(), key, typical(), time.Hour)
+		flush(b, s)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok := s.Get(b.Context(), key); !ok {
+				b.Fatal("miss")
+			}
+		}
+	}
+	for _, near := range []bool{false, true} {
+		name := map[bool]string{false: "far", true: "tiered"}[near]
+		b.Run("miniredis/"+name, func(b *testing.B) {
+			run(b, newRedis(b, clientOf(b, miniredis.RunT(b).Addr(), 0), "acme", patient(nil)), near)
+		})
+		b.Run("real/"+name, func(b *testing.B) {
+			c, org := realRedis(b)
+			run(b, newRedis(b, c, org, patient(nil)), near)
+		})
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	key, a := keyOf("a"), typical()
+	frame := frameOf(key, a, time.Now())
+	b.Run("append", func(b *testing.B) {
+		b.SetBytes(int64(len(a.Body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			_ = appendFrame(frame[:0], key, a, time.Now())
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		b.SetBytes(int64(len(a.Body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, _, v := readFrame(frame, key, 1<<20); v != sound {
+				b.Fatal(v)
+			}
+		}
+	})
+	b.ReportMetric(float64(len(frame))/float64(len(a.Body)), "size/body")
+}
+
+func BenchmarkFlight(b *testing.B) {
+	var f Flight
+	key := keyOf("a")
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Join(key).Leave()
+	}
+}
