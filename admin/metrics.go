@@ -1,0 +1,158 @@
+package admin
+
+import (
+	"sync"
+
+	"bursar/exchange"
+	"bursar/pricing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are the gateway's Prometheus metrics. Labels are team, model, rule, reason, cache and lever only: never a key or a user,
+// whose number nobody bounds.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	cost     *prometheus.CounterVec
+	saved    *prometheus.GaugeVec
+	tokens   *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	first    *prometheus.HistogramVec
+	steps    [exchange.Steps]prometheus.Counter
+	reloads  *prometheus.CounterVec
+	reloaded prometheus.Gauge
+	warnings prometheus.Counter
+
+	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
+}
+
+// NewMetrics makes the metrics and their registry.
+func NewMetrics() *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "bursar", Name: name, Help: help}, labels)
+	}
+	seconds := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "bursar", Name: name, Help: help, Buckets: buckets}, []string{"model", "stream"})
+	}
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: counter("requests_total", "Requests, by how they came out.", "team", "model", "rule", "reason", "cache"),
+		cost:     counter("cost_usd_total", "What was spent, in US dollars.", "team", "model"),
+		saved: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "bursar", Name: "saved_usd", Help: "What was saved against the baseline since the start, in US dollars, signed.",
+		}, []string{"team", "lever"}),
+		tokens:   counter("tokens_total", "Tokens used, by kind.", "team", "model", "kind"),
+		duration: seconds("request_duration_seconds", "From the request's arrival to its settlement.", []float64{.001, .005, .02, .1, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}),
+		first:    seconds("first_byte_seconds", "From the request's arrival to the provider's first byte.", []float64{.005, .02, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}),
+		reloads:  counter("policy_reloads_total", "Loads of the policy file, by result.", "result"),
+		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "bursar", Name: "policy_last_reload_successful", Help: "1 if the policy file as it is now is the policy in force.",
+		}),
+		warnings: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "bursar", Name: "warnings_total", Help: "Faults of the house that no client heard of; the log has them.",
+		}),
+	}
+	steps := counter("step_seconds_total", "Time spent in each of the nine steps.", "step")
+	for i := range m.steps {
+		m.steps[i] = steps.WithLabelValues(exchange.Step(i).String())
+	}
+	m.registry.MustRegister(m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// seriesKey is one combination of labels. Rules and models come from the policy, so there are few.
+type seriesKey struct {
+	team, model, rule, cache string
+	reason                   exchange.Reason
+	stream                   bool
+}
+
+type series struct {
+	requests, cost       prometheus.Counter
+	in, read, write, out prometheus.Counter
+	duration, firstByte  prometheus.Observer
+	saved                [exchange.Levers]prometheus.Gauge
+}
+
+// Record counts a settled request.
+func (m *Metrics) Record(x *exchange.Exchange) {
+	key := seriesKey{x.Identity.Team, "", x.Decision.Rule, x.Outcome.Cache, x.Outcome.Reason, x.Facts.Stream}
+	if x.Outcome.Served != nil {
+		key.model = x.Outcome.Served.Target
+	}
+	s := m.find(key)
+	out := &x.Outcome
+	s.requests.Inc()
+	s.duration.Observe(out.Duration.Seconds())
+	if out.FirstByte > 0 {
+		s.firstByte.Observe(out.FirstByte.Seconds())
+	}
+	if out.Cost > 0 {
+		s.cost.Add(dollars(out.Cost))
+	}
+	for i, saved := range out.Saved {
+		if saved != 0 {
+			s.saved[i].Add(dollars(saved))
+		}
+	}
+	if out.Cache != "hit" {
+		u := &out.Usage
+		s.in.Add(float64(u.Input + u.AudioIn + u.ImageIn))
+		s.read.Add(float64(u.CacheRead))
+		s.write.Add(float64(u.CacheWrite + u.CacheWrite1h))
+		s.out.Add(float64(u.Completion()))
+	}
+	for i, took := range out.Steps {
+		m.steps[i].Add(took.Seconds())
+	}
+}
+
+func (m *Metrics) find(key seriesKey) *series {
+	if found, ok := m.series.Load(key); ok {
+		return found.(*series)
+	}
+	stream := "false"
+	if key.stream {
+		stream = "true"
+	}
+	s := &series{
+		requests:  m.requests.WithLabelValues(key.team, key.model, key.rule, key.reason.String(), key.cache),
+		cost:      m.cost.WithLabelValues(key.team, key.model),
+		in:        m.tokens.WithLabelValues(key.team, key.model, "input"),
+		read:      m.tokens.WithLabelValues(key.team, key.model, "cache_read"),
+		write:     m.tokens.WithLabelValues(key.team, key.model, "cache_write"),
+		out:       m.tokens.WithLabelValues(key.team, key.model, "output"),
+		duration:  m.duration.WithLabelValues(key.model, stream),
+		firstByte: m.first.WithLabelValues(key.model, stream),
+	}
+	for i := range s.saved {
+		s.saved[i] = m.saved.WithLabelValues(key.team, exchange.Lever(i).String())
+	}
+	found, _ := m.series.LoadOrStore(key, s)
+	return found.(*series)
+}
+
+// PolicyLoaded counts a load of the policy file.
+func (m *Metrics) PolicyLoaded(err error) {
+	if err != nil {
+		m.reloads.WithLabelValues("failed").Inc()
+		m.reloaded.Set(0)
+		return
+	}
+	m.reloads.WithLabelValues("ok").Inc()
+	m.reloaded.Set(1)
+}
+
+// Warned counts a fault of the house.
+func (m *Metrics) Warned() { m.warnings.Inc() }
+
+// Gauge adds a metric that is read when it is asked for.
+func (m *Metrics) Gauge(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bursar", Name: name, Help: help}, read))
+}
+
+// dollars is for display only: money is counted in nano-dollars.
+func dollars(n pricing.Nano) float64 { return float64(n) / float64(pricing.Dollar) }

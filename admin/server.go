@@ -1,0 +1,153 @@
+// Package admin lets operators and finance look: health, readiness, metrics, reload, and a page with the statement. It has a
+// listener of its own, on the loopback interface unless told otherwise, and speaks net/http: it is off the hot path.
+package admin
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"time"
+
+	"bursar/ledger"
+	"bursar/policy"
+	"bursar/pricing"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Deps are what the pages show and the buttons do.
+type Deps struct {
+	Metrics *Metrics
+	Policy  func() *policy.Policy
+	Reload  func() error
+	Ready   func(context.Context) error // nil if requests can be served
+	Report  func(context.Context) (*ledger.Statement, error)
+	Budgets func(context.Context) ([]Budget, error)
+	Version string
+}
+
+// Budget is how one budget stands in its current window.
+type Budget struct {
+	Name      string       `json:"name"`
+	Window    string       `json:"window"`
+	Spent     pricing.Nano `json:"spent_nano"`
+	Held      pricing.Nano `json:"held_nano"`
+	Limit     pricing.Nano `json:"limit_nano"`
+	WhenSpent string       `json:"when_spent"`
+	Renews    time.Time    `json:"renews,omitzero"`
+}
+
+// State is ok, spent, or the used share that was warned at.
+func (b Budget) State() string {
+	if b.Limit > 0 && b.Spent+b.Held >= b.Limit {
+		return "spent"
+	}
+	return fmt.Sprintf("%.0f %%", b.used()*100)
+}
+
+func (b Budget) used() float64 {
+	if b.Limit == 0 {
+		return 1
+	}
+	return float64(b.Spent+b.Held) / float64(b.Limit)
+}
+
+// Server is the admin listener.
+type Server struct {
+	deps Deps
+	http *http.Server
+}
+
+// New makes the server.
+func New(deps Deps) *Server {
+	s := &Server{deps: deps}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(deps.Metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("POST /-/reload", s.reload)
+	mux.HandleFunc("GET /admin/budgets", s.budgets)
+	mux.HandleFunc("GET /admin/report", s.report)
+	mux.HandleFunc("GET /{$}", s.page)
+	s.http = &http.Server{Handler: secured(mux), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	return s
+}
+
+// secured sets the headers of a page that runs no scripts and is framed by nobody.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Serve answers until Shutdown.
+func (s *Server) Serve(ln net.Listener) error { return s.http.Serve(ln) }
+
+// Shutdown ends the server.
+func (s *Server) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
+
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }
+
+// readyz tells a load balancer whether to send requests here.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := s.deps.Ready(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// reload loads the policy file. On an error the last good policy stays, and the answer has every problem.
+func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
+	if err := s.deps.Reload(); err != nil {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
+	fmt.Fprintf(w, "policy %.12s is in force\n", s.deps.Policy().Hash)
+}
+
+func (s *Server) budgets(w http.ResponseWriter, r *http.Request) {
+	all, err := s.deps.Budgets(r.Context())
+	writeJSON(w, all, err)
+}
+
+func (s *Server) report(w http.ResponseWriter, r *http.Request) {
+	statement, err := s.deps.Report(r.Context())
+	writeJSON(w, statement, err)
+}
+
+func writeJSON(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // a reader that left
+}
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// page is the one page: policy, statement by team, budgets.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	statement, err := s.deps.Report(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	budgets, budgetsErr := s.deps.Budgets(r.Context())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = pageTemplate.Execute(w, map[string]any{
+		"Policy": s.deps.Policy(), "Statement": statement, "Budgets": budgets, "BudgetsErr": budgetsErr, "Version": s.deps.Version,
+	})
+}

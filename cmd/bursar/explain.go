@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"bursar/exchange"
+	"bursar/policy"
+	"bursar/prompt"
+	"bursar/router"
+	"bursar/tokens"
+)
+
+// explain tells where a request would go, and which condition of which route said no. It decides by the same function as the
+// gateway; what only a running gateway knows (budgets used, the conversation so far) is given by flags.
+func explain(p *program, args []string) error {
+	f := p.flags("explain")
+	file := f.String("policies", "policies.yaml", "policy file")
+	body := f.String("body", "", "file with the chat request; - is standard input (required)")
+	asJSON := f.Bool("json", false, "print JSON")
+	facts := exchange.Facts{At: time.Now()}
+	f.StringVar(&facts.Team, "team", "", "team that asks (required)")
+	f.StringVar(&facts.Project, "project", "", "project that asks")
+	f.StringVar(&facts.Key, "key", "", "id of the key that asks")
+	f.StringVar(&facts.User, "user", "", "user that asks; default is the request's own")
+	f.BoolVar(&facts.Pinned, "pin", false, "as if x-bursar-pin: 1 were sent")
+	used := f.Float64("budget-used", 0, "used share of the fullest budget, 0 to 1")
+	var tags tagFlags
+	f.Var(&tags, "tag", "NAME=VALUE, as x-bursar-tag-NAME would send; may be repeated")
+	rest, err := p.parse(f, args)
+	if err != nil {
+		return err
+	}
+	if *body == "" || facts.Team == "" || len(rest) > 0 {
+		return usageError{"-team and -body are needed"}
+	}
+	facts.BudgetUsed, facts.Tags = *used, tags
+	loaded, err := policy.Load(*file)
+	if err != nil {
+		return err
+	}
+	text, err := readFile(*body)
+	if err != nil {
+		return err
+	}
+	if err := measure(loaded, &facts, text); err != nil {
+		return fmt.Errorf("%s: %w", *body, err)
+	}
+	told := router.Explain(loaded, &facts)
+	if *asJSON {
+		return json.NewEncoder(p.out).Encode(told)
+	}
+	fmt.Fprint(p.out, told.Text())
+	return nil
+}
+
+// measure fills in the facts of a request as the gateway's measure step does.
+func measure(loaded *policy.Policy, facts *exchange.Facts, body []byte) error {
+	var e prompt.Envelope
+	if err := e.Read(body); err != nil {
+		return err
+	}
+	counter, err := tokens.New()
+	if err != nil {
+		return err
+	}
+	model, ok := loaded.Resolve(e.Model())
+	if !ok {
+		model = loaded.Default
+	}
+	first := model.Use[0]
+	m := e.Measure(counter, prompt.Target{Family: tokens.FamilyOf(first.Provider, first.Model), Model: first.Model})
+	facts.Model, facts.Stream, facts.Tools, facts.N, facts.MaxOutput = e.Model(), e.Stream(), e.HasTools(), e.N(), e.MaxOutput()
+	facts.PromptTokens, facts.PromptMethod, facts.Images, facts.Turns = m.Tokens, m.Method, m.Images, m.Turns
+	facts.Signals = router.Read(e.LastUser(nil))
+	facts.Complexity = router.Complexity(facts.Signals)
+	facts.Conversation = e.Conversation(facts.Key)
+	if facts.User == "" {
+		facts.User = e.User()
+	}
+	return nil
+}
+
+// tagFlags collects -tag NAME=VALUE.
+type tagFlags []exchange.Tag
+
+func (t *tagFlags) String() string { return fmt.Sprint(*t) }
+
+func (t *tagFlags) Set(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("%q is not NAME=VALUE", text)
+	}
+	*t = append(*t, exchange.Tag{Name: strings.ToLower(name), Value: value})
+	return nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"bursar/admin"
+	"bursar/budget"
+	"bursar/exchange"
+	"bursar/keys"
+	"bursar/ledger"
+	"bursar/policy"
+	"bursar/proxy"
+	"bursar/tokens"
+
+	"go.uber.org/zap"
+)
+
+type gatewayOptions struct {
+	policies, listen, admin, data, redis, org string
+	maxBody                                   int
+	readTimeout, slowClient, drain            time.Duration
+	logger                                    *zap.Logger
+}
+
+// gateway is a running gateway: every room opened and joined.
+type gateway struct {
+	options gatewayOptions
+	logger  *zap.Logger
+	ledger  *ledger.Ledger
+	keys    *keys.Ring
+	stores  stores
+	proxy   *proxy.Server
+	admin   *admin.Server
+	metrics *admin.Metrics
+	watcher *policy.Watcher
+	unwatch context.CancelFunc
+	front   net.Listener
+	back    net.Listener
+}
+
+// openGateway opens the rooms in the order in which they need each other. What was opened is closed again when a later one fails.
+func openGateway(o gatewayOptions) (g *gateway, err error) {
+	g = &gateway{options: o, logger: o.logger, metrics: admin.NewMetrics(), stores: stores{close: func() {}}}
+	defer func() {
+		if err != nil {
+			g.close(context.Background())
+			g = nil
+		}
+	}()
+	if err := os.MkdirAll(o.data, 0o750); err != nil {
+		return g, err
+	}
+	counter, err := tokens.New()
+	if err != nil {
+		return g, err
+	}
+	if g.ledger, err = ledger.Open(o.data, ledger.Options{KeepOpens: o.redis != "", Warn: g.warn}); err != nil {
+		return g, err
+	}
+	g.tellRecovery()
+	if g.keys, err = keys.Open(o.data, keys.RingOptions{Changed: g.keysChanged}); err != nil {
+		return g, err
+	}
+	if g.stores, err = openStores(o.redis, o.org); err != nil {
+		return g, err
+	}
+	g.proxy = proxy.New(proxy.Rooms{
+		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Budgets: g.stores.budgets, Ledger: g.ledger,
+	}, proxy.Options{
+		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, Embedded: o.redis == "",
+		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
+		Warn:    g.warn,
+	})
+	if err := g.proxy.Recover(context.Background()); err != nil {
+		return g, err
+	}
+	watching, unwatch := context.WithCancel(context.Background())
+	g.unwatch = unwatch
+	if g.watcher, err = policy.Watch(watching, o.policies, policy.WatchOptions{OnLoad: g.policyLoaded, OnWatchError: g.unwatched}); err != nil {
+		return g, err
+	}
+	if g.proxy.Policy() == nil {
+		return g, fmt.Errorf("the policy %s could not be taken into use; see the log", o.policies)
+	}
+	g.admin = admin.New(admin.Deps{
+		Metrics: g.metrics, Policy: g.watcher.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Version: buildVersion(),
+	})
+	g.gauges()
+	return g, g.bind()
+}
+
+func (g *gateway) bind() (err error) {
+	if g.front, err = net.Listen("tcp", g.options.listen); err != nil {
+		return fmt.Errorf("listen for clients: %w", err)
+	}
+	if g.back, err = net.Listen("tcp", g.options.admin); err != nil {
+		return fmt.Errorf("listen for operators: %w", err)
+	}
+	return nil
+}
+
+func (g *gateway) addr() string      { return g.front.Addr().String() }
+func (g *gateway) adminAddr() string { return g.back.Addr().String() }
+
+// start serves. The channel tells when a listener fails.
+func (g *gateway) start() <-chan error {
+	failed := make(chan error, 2)
+	go func() {
+		if err := g.proxy.Serve(g.front); err != nil {
+			failed <- fmt.Errorf("serve %s: %w", g.addr(), err)
+		}
+	}()
+	go func() { _ = g.admin.Serve(g.back) }() // ends with http.ErrServerClosed
+	return failed
+}
+
+// close drains, settles, and closes the rooms in reverse.
+func (g *gateway) close(ctx context.Context) error {
+	var errs []error
+	if g.unwatch != nil {
+		g.unwatch()
+	}
+	if g.proxy != nil {
+		if err := g.proxy.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("drain: %w", err))
+		}
+	}
+	if g.admin != nil {
+		errs = append(errs, g.admin.Shutdown(ctx))
+	}
+	for _, ln := range []net.Listener{g.front, g.back} {
+		if ln != nil {
+			_ = ln.Close() // closed already if it was served
+		}
+	}
+	g.stores.close()
+	if g.keys != nil {
+		g.keys.Close()
+	}
+	if g.ledger != nil {
+		errs = append(errs, g.ledger.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (g *gateway) reload() error { return g.watcher.Reload() }
+
+func (g *gateway) policyLoaded(p *policy.Policy, err error) {
+	if err == nil {
+		err = g.proxy.Use(p)
+	}
+	g.metrics.PolicyLoaded(err)
+	if err != nil {
+		g.logger.Error("policy not loaded; the last good one stays", zap.Error(err))
+		return
+	}
+	g.logger.Info("policy loaded", zap.String("file", p.File), zap.String("hash", p.Hash[:12]), zap.Int("warnings", len(p.Warnings)))
+}
+
+func (g *gateway) unwatched(err error) {
+	g.logger.Warn("policy file not watched; reload by SIGHUP or POST /-/reload", zap.Error(err))
+}
+
+func (g *gateway) keysChanged(err error) {
+	if err != nil {
+		g.logger.Error("key file not read; the keys known so far stay", zap.Error(err))
+		return
+	}
+	g.logger.Info("keys loaded", zap.Int("keys", g.keys.Len()))
+}
+
+func (g *gateway) warn(what string, err error) {
+	g.metrics.Warned()
+	g.logger.Warn(what, zap.Error(err))
+}
+
+func (g *gateway) tellRecovery() {
+	r := g.ledger.Recovered()
+	if r.Rows+len(r.Orphans)+len(r.Opens) > 0 {
+		g.logger.Info("recovered from the journal", zap.Int("rows", r.Rows), zap.Int("orphans", len(r.Orphans)), zap.Int("open_holds", len(r.Opens)))
+	}
+	for _, damage := range r.Damage {
+		g.logger.Error("the journal is damaged", zap.Error(damage))
+	}
+}
+
+func (g *gateway) report(ctx context.Context) (*ledger.Statement, error) {
+	return g.ledger.Report(ctx, ledger.Query{By: []string{"team"}})
+}
+
+// ready tells whether requests can be served: a policy is loaded, the store of budgets answers, the ledger can be written.
+func (g *gateway) ready(ctx context.Context) error {
+	if g.proxy.Draining() {
+		return errors.New("draining")
+	}
+	if err := g.ledger.Health().Journal; err != nil { // without SQLite rows wait in the journal, and nothing is lost
+		return fmt.Errorf("ledger: %w", err)
+	}
+	if err := g.stores.budgets.States(ctx, []budget.Charge{{Key: "ready"}}, make([]budget.State, 1)); err != nil {
+		return fmt.Errorf("budget store: %w", err)
+	}
+	return nil
+}
+
+// budgets are the policy's budgets that have one window each, as they stand.
+func (g *gateway) budgets(ctx context.Context) ([]admin.Budget, error) {
+	lines, err := g.proxy.Standing(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]admin.Budget, 0, len(lines))
+	for _, l := range lines {
+		all = append(all, admin.Budget{
+			Name: l.Budget.Name, Window: l.Window.ID, Spent: l.Spent, Held: l.Held, Limit: l.Limit,
+			WhenSpent: l.Budget.WhenSpent.String(), Renews: l.Window.End,
+		})
+	}
+	return all, nil
+}
+
+func (g *gateway) gauges() {
+	g.metrics.Gauge("holds_open", "Holds not settled yet, of all gateways on the store.", func() float64 {
+		n, err := g.stores.budgets.Open(context.Background())
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	})
+	g.metrics.Gauge("ledger_healthy", "1 if rows reach the ledger's database; if not they wait in the journal.", func() float64 {
+		if h := g.ledger.Health(); h.Journal != nil || h.Database != nil {
+			return 0
+		}
+		return 1
+	})
+}
+
+// dataFile is a file of the data folder.
+func (o gatewayOptions) dataFile(name string) string { return filepath.Join(o.data, name) }

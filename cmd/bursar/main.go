@@ -1,0 +1,140 @@
+// Command bursar is the gateway and its tools.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	_ "time/tzdata" // budgets end by the calendar of a named zone, also on images without zoneinfo
+)
+
+func main() {
+	p := program{out: os.Stdout, err: os.Stderr, env: os.Getenv}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// program is what a command may touch of the world, so that tests can run it in process.
+type program struct {
+	out, err io.Writer
+	env      func(string) string
+}
+
+// command is one subcommand. Its run returns nil, a usageError, or a failure to print.
+type command struct {
+	name, args, what string
+	run              func(p *program, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "-policies F -listen ADDR -admin ADDR -data DIR [-redis URL]", "run the gateway", serve},
+		{"demo", "[-json]", "see it work in a minute: no key, no network", demo},
+		{"check", "FILE", "check a policy file; every problem with line, column and hint", check},
+		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
+		{"count", "-model M FILE", "count a file's tokens as the model does", count},
+		{"keys", "add|list|revoke -data DIR ...", "issue and revoke keys", keysCommand},
+		{"report", "-data DIR [-format json|csv|table]", "the statement: spend, baseline, savings", report},
+		{"version", "", "print the version", version},
+	}
+}
+
+// errFailed ends a command with exit status 1 when all there is to say has been printed.
+var errFailed = errors.New("failed")
+
+// usageError is a mistake on the command line: exit status 2.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// run carries out a command line and returns the exit status: 0 done, 1 failed, 2 not understood.
+func (p *program) run(args []string) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		p.usage()
+		if len(args) == 0 {
+			return 2
+		}
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		err := c.run(p, args[1:])
+		var usage usageError
+		switch {
+		case err == nil, errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.Is(err, errFailed):
+			return 1
+		case errors.As(err, &usage):
+			fmt.Fprintf(p.err, "bursar %s: %v\nusage: bursar %s %s\n", c.name, err, c.name, c.args)
+			return 2
+		default:
+			fmt.Fprintf(p.err, "bursar %s: %v\n", c.name, err)
+			return 1
+		}
+	}
+	fmt.Fprintf(p.err, "bursar: no command %q\n", args[0])
+	p.usage()
+	return 2
+}
+
+func (p *program) usage() {
+	fmt.Fprintln(p.err, "bursar: a gateway that makes each LLM call as cheap as it can be without making it worse")
+	fmt.Fprintln(p.err)
+	for _, c := range commands() {
+		fmt.Fprintf(p.err, "  %-8s %s\n           bursar %s %s\n", c.name, c.what, c.name, c.args)
+	}
+}
+
+// flags makes a flag set whose flags also read BURSAR_NAME from the environment: the flag wins.
+func (p *program) flags(name string) *flag.FlagSet {
+	f := flag.NewFlagSet("bursar "+name, flag.ContinueOnError)
+	f.SetOutput(p.err)
+	return f
+}
+
+// parse reads the environment, then the command line. Positional arguments may stand between flags.
+func (p *program) parse(f *flag.FlagSet, args []string) ([]string, error) {
+	var failed error
+	f.VisitAll(func(fl *flag.Flag) {
+		name := envName(fl.Name)
+		if v := p.env(name); v != "" {
+			if err := f.Set(fl.Name, v); err != nil {
+				failed = usageError{fmt.Sprintf("%s=%q: %v", name, v, err)}
+			}
+		}
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	var rest []string
+	for {
+		if err := f.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, usageError{err.Error()}
+		}
+		if f.NArg() == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
+	}
+}
+
+// envName is the environment's name of a flag: -data is BURSAR_DATA.
+func envName(flag string) string {
+	name := []byte("BURSAR_" + flag)
+	for i := 7; i < len(name); i++ {
+		switch c := name[i]; {
+		case c == '-':
+			name[i] = '_'
+		case c >= 'a' && c <= 'z':
+			name[i] = c - 'a' + 'A'
+		}
+	}
+	return string(name)
+}

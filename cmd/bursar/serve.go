@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// serve runs the gateway until SIGTERM or SIGINT, then drains. SIGHUP reloads the policy.
+func serve(p *program, args []string) error {
+	var o gatewayOptions
+	f := p.flags("serve")
+	f.StringVar(&o.policies, "policies", "policies.yaml", "policy file; reloaded when it changes, on SIGHUP, and by POST /-/reload")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address for clients")
+	f.StringVar(&o.admin, "admin", "127.0.0.1:9090", "address for health, metrics, reload and the page; keep it private")
+	f.StringVar(&o.data, "data", "data", "folder for keys, journal and ledger")
+	f.StringVar(&o.redis, "redis", "", "redis://HOST:PORT/DB for shared budgets and caches; empty keeps them in this process")
+	f.StringVar(&o.org, "org", "default", "prefix of this fleet's keys in Redis")
+	f.IntVar(&o.maxBody, "max-body", 32<<20, "largest request body, in bytes")
+	f.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "for a request's headers and body to arrive")
+	f.DurationVar(&o.slowClient, "slow-client", 30*time.Second, "for one write to a client that does not read")
+	f.DurationVar(&o.drain, "drain", 2*time.Minute, "how long requests under way may finish after SIGTERM")
+	rest, err := p.parse(f, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
+	}
+	// Registered before anything is read: a reload that is asked for while the gateway starts must not kill it.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	logger, flush := newLogger(p.err)
+	defer flush()
+	o.logger = logger
+	g, err := openGateway(o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.err, "bursar %s serves %s; admin on %s\n  export OPENAI_BASE_URL=http://%s/v1\n  export OPENAI_API_KEY=$(bursar keys add -team TEAM -data %s)\n",
+		buildVersion(), g.addr(), g.adminAddr(), g.addr(), o.data)
+	failed := g.start()
+	for {
+		select {
+		case err := <-failed:
+			g.close(context.Background())
+			return err
+		case s := <-signals:
+			if s == syscall.SIGHUP {
+				_ = g.reload() // its outcome is logged and counted
+				continue
+			}
+			logger.Info("draining")
+			ctx, cancel := context.WithTimeout(context.Background(), o.drain)
+			defer cancel()
+			return g.close(ctx)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bursar/budget"
+	"bursar/cache"
+	"bursar/proxy"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// stores are where money is held and answers are kept: in this process, or in Redis.
+type stores struct {
+	budgets interface {
+		proxy.Budgets
+		Open(context.Context) (int, error)
+	}
+	cache proxy.Cache
+	close func()
+}
+
+// In front of Redis each gateway keeps the answers of the last minute itself: a repeated question then costs no round trip.
+const (
+	nearBytes = 64 << 20
+	nearAge   = time.Minute
+)
+
+// openStores opens the embedded stores, or those of a fleet if url names a Redis.
+func openStores(url, org string) (stores, error) {
+	if url == "" {
+		memory, err := cache.NewMemory(cache.MemoryOptions{})
+		if err != nil {
+			return stores{close: func() {}}, err
+		}
+		return stores{budgets: budget.NewMemory(time.Now, budget.Options{}), cache: memory, close: memory.Close}, nil
+	}
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return stores{close: func() {}}, fmt.Errorf("-redis %q: %w", url, err)
+	}
+	client := budget.Connect(&redis.UniversalOptions{
+		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
+	})
+	money, err := budget.NewRedis(client, org, budget.Options{})
+	if err != nil {
+		return stores{close: func() { _ = client.Close() }}, err
+	}
+	far, err := cache.NewRedis(client, org, cache.RedisOptions{})
+	if err != nil {
+		return stores{close: func() { _ = client.Close() }}, err
+	}
+	near, err := cache.NewMemory(cache.MemoryOptions{MaxBytes: nearBytes})
+	if err != nil {
+		return stores{close: func() { _ = client.Close() }}, err
+	}
+	answers := cache.NewTiered(near, far, nearAge)
+	return stores{budgets: money, cache: answers, close: func() {
+		answers.Close()
+		_ = client.Close()
+	}}, nil
+}

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"bursar/budget"
+	"bursar/exchange"
+	"bursar/policy"
+)
+
+// budgetLine is one budget of the policy, with the window keys it has made.
+type budgetLine struct {
+	budget *policy.Budget
+
+	mu   sync.Mutex
+	id   string            // the window the keys are of
+	keys map[string]string // scope to scope/window
+}
+
+// key returns scope/window without making it anew for each request.
+func (l *budgetLine) key(scope, window string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.id != window || l.keys == nil || len(l.keys) > 4096 {
+		l.id, l.keys = window, map[string]string{}
+	}
+	key, ok := l.keys[scope]
+	if !ok {
+		key = scope + "/" + window
+		l.keys[scope] = key
+	}
+	return key
+}
+
+// hard tells whether the budget refuses the candidate when it has no room. One that downgrades lets pass what it downgrades to:
+// it bounds what is spent on anything better.
+func (l *budgetLine) hard(t *trip, c *exchange.Candidate) bool {
+	switch l.budget.WhenSpent {
+	case policy.Block:
+		return !l.budget.Observe
+	case policy.Downgrade:
+		return !l.budget.Observe && !t.downgraded && c.Tier != l.budget.DowngradeTo.Name
+	default:
+		return false
+	}
+}
+
+// budgetViews remembers the last known state of each window, so that rules on budget_used need no call of their own: a reserve
+// brings the states along. A view older than a second is fetched anew.
+type budgetViews struct {
+	mu    sync.Mutex
+	views map[string]budgetView
+}
+
+type budgetView struct {
+	budget.State
+	at time.Time
+}
+
+const viewAge = time.Second
+
+func (v *budgetViews) note(charges []budget.Charge, states []budget.State) {
+	if len(states) != len(charges) {
+		return
+	}
+	now := time.Now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.views == nil || len(v.views) > 1<<16 {
+		v.views = map[string]budgetView{}
+	}
+	for i := range charges {
+		v.views[charges[i].Key] = budgetView{states[i], now}
+	}
+}
+
+func (v *budgetViews) fresh(charges []budget.Charge, into []budget.State) bool {
+	now := time.Now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range charges {
+		view, ok := v.views[charges[i].Key]
+		if !ok || now.Sub(view.at) > viewAge {
+			return false
+		}
+		into[i] = view.State
+		into[i].Limit = charges[i].Limit
+	}
+	return true
+}
+
+// budgetUsed returns the used share of the fullest budget that the request touches. When the store is down the share is unknown
+// and counts as 1: a rule that protects a budget then protects it.
+func (s *Server) budgetUsed(t *trip) float64 {
+	model, ok := t.using.policy.Resolve(t.Facts.Model)
+	if !ok {
+		model = t.using.policy.Default
+	}
+	s.charge(t, model.Use[0])
+	states := make([]budget.State, len(t.charges))
+	if !s.views.fresh(t.charges, states) {
+		if err := s.budgets.States(context.Background(), t.charges, states); err != nil {
+			return 1
+		}
+		s.views.note(t.charges, states)
+	}
+	used := 0.0
+	for _, state := range states {
+		if state.Limit > 0 {
+			used = max(used, float64(state.Spent+state.Held)/float64(state.Limit))
+		}
+	}
+	return used
+}

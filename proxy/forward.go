@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"errors"
+
+	"bursar/exchange"
+	"bursar/pricing"
+	"bursar/prompt"
+	"bursar/providers"
+)
+
+// shape makes the body for the candidate: the client's own bytes, with the model, the cap, the usage option and the trims spliced in.
+func (s *Server) shape(t *trip) {
+	t.enter(exchange.StepShape)
+	c := t.Decision.Candidates[t.candidate]
+	t.body = t.envelope.Shape(prompt.Shape{
+		Model: c.Model, Cap: t.cap, CapField: t.using.policy.Providers[c.Provider].OutputField,
+		IncludeUsage: t.Facts.Stream, Plan: t.plan,
+	}, t.body[:0])
+	t.Outcome.Capped, t.Outcome.Trimmed = t.cap, t.plan.Removed
+}
+
+// forward sends the body to the candidate. When it fails before its first byte, again says whether another may be tried.
+func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
+	t.enter(exchange.StepForward)
+	c := t.Decision.Candidates[t.candidate]
+	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID}
+	if t.client != nil {
+		t.call.Caller = t.client
+	}
+	answer, err := t.using.upstreams[c.Provider].Call(&t.call)
+	if err != nil {
+		return s.callFailed(t, c, err)
+	}
+	t.Outcome.Attempts += answer.Attempts
+	t.Outcome.FirstByte = answer.FirstByte().Sub(t.Start)
+	t.Outcome.Served = c
+	if answer.Stream != nil {
+		s.beginRelay(t, answer)
+	} else {
+		s.takePlain(t, c, answer)
+	}
+	return false, nil
+}
+
+// callFailed counts a failed candidate and decides whether to go on to the next.
+func (s *Server) callFailed(t *trip, c *exchange.Candidate, err error) (again bool, fault *exchange.Fault) {
+	var failure *providers.Failure
+	if !errors.As(err, &failure) {
+		return false, asFault(err)
+	}
+	t.Outcome.Attempts += failure.Attempts
+	fault = failure.Fault()
+	if failure.Cause == providers.CauseClientGone {
+		if failure.Sent {
+			// The provider had the whole prompt. What it generated until its connection was closed nobody knows; the prompt is billed.
+			t.Outcome.Served = c
+			t.Outcome.Usage, t.Outcome.Method = pricing.Usage{Input: t.promptTokens()}, exchange.MethodEstimate
+		}
+		return false, fault
+	}
+	s.Warn("call a provider", err)
+	t.failed = fault
+	t.candidate++
+	return t.candidate < len(t.Decision.Candidates), fault
+}
+
+// takePlain passes a whole answer on, byte for byte, and keeps what was read of it.
+func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Answer) {
+	defer answer.Release()
+	out := &t.Outcome
+	out.Status = answer.Status
+	response := &t.ctx.Response
+	response.SetStatusCode(answer.Status)
+	response.Header.SetContentTypeBytes(answer.ContentType)
+	if answer.Refused {
+		out.Reason = exchange.ReasonProviderRefused
+		answer.MoveBody(response)
+		return
+	}
+	out.Reason = t.answeredReason()
+	out.Finish = answer.Finish
+	out.Usage, out.Method = answer.Usage, exchange.MethodReported
+	if !answer.HasUsage {
+		out.Usage = pricing.Usage{Input: t.promptTokens(), Output: s.counter.Text(t.using.family(c), answer.Text())}
+		out.Method = exchange.MethodEstimate
+	}
+	if answer.Complete() {
+		s.keep(t, answer.Body, false)
+	}
+	answer.MoveBody(response)
+}
+
+func (t *trip) answeredReason() exchange.Reason {
+	if t.candidate > 0 || t.failed != nil {
+		return exchange.ReasonFallback
+	}
+	return exchange.ReasonAnswered
+}
+
+// promptTokens is our own count of the prompt that was sent.
+func (t *trip) promptTokens() int64 { return max(0, t.Facts.PromptTokens-t.plan.Removed) }

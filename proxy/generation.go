@@ -1,0 +1,135 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bursar/budget"
+	"bursar/exchange"
+	"bursar/policy"
+	"bursar/pricing"
+	"bursar/prompt"
+	"bursar/providers"
+	"bursar/tokens"
+)
+
+// generation is all that is made from one loaded policy. A request keeps the generation it started with; a reload swaps one
+// pointer.
+type generation struct {
+	policy     *policy.Policy
+	mark       string                         // prefix of the policy's hash, for ledger rows
+	upstreams  map[string]*providers.Upstream // by provider name
+	families   map[*exchange.Candidate]tokens.Family
+	budgets    []*budgetLine
+	calendar   *budget.Calendar
+	asksBudget bool // some route has a budget_used condition
+}
+
+// Use makes p the policy of the requests that start from now on. Upstreams whose configuration did not change are kept, with
+// their connections and breakers.
+func (s *Server) Use(p *policy.Policy) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	g := &generation{
+		policy: p, mark: p.Hash[:min(12, len(p.Hash))], upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
+		calendar: budget.NewCalendar(p.Location),
+	}
+	for name, provider := range p.Providers {
+		if provider.Unavailable != "" {
+			continue
+		}
+		up, err := s.upstream(provider)
+		if err != nil {
+			return fmt.Errorf("provider %q: %w", name, err)
+		}
+		g.upstreams[name] = up
+	}
+	for _, m := range p.Models {
+		for _, c := range m.Use {
+			g.families[c] = tokens.FamilyOf(c.Provider, c.Model)
+		}
+	}
+	for _, b := range p.Budgets {
+		g.budgets = append(g.budgets, &budgetLine{budget: b})
+	}
+	for _, r := range p.Routes {
+		g.asksBudget = g.asksBudget || r.When.AsksBudget()
+	}
+	// Twice: what requests settled under the old policy while the first one ran is in the ledger by the second.
+	for range 2 {
+		if err := s.restore(context.Background(), g); err != nil {
+			return err
+		}
+	}
+	s.current.Store(g)
+	s.retire(g)
+	return nil
+}
+
+// upstream returns the running upstream of a provider, or makes one.
+func (s *Server) upstream(p *policy.Provider) (*providers.Upstream, error) {
+	if up, ok := s.upstreams[*p]; ok {
+		return up, nil
+	}
+	config := providers.Config{
+		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, Key: p.Key, APIVersion: p.APIVersion,
+		Connect: p.Timeouts.Connect, FirstByte: p.Timeouts.FirstByte, Idle: p.Timeouts.Idle, Total: p.Timeouts.Total,
+		Retries: p.Retries,
+	}
+	up, err := providers.New(config)
+	if err != nil {
+		return nil, err
+	}
+	s.upstreams[*p] = up
+	return up, nil
+}
+
+// retireAfter is how long an upstream that no policy names any more lives on for the requests that still use it.
+const retireAfter = 15 * time.Minute
+
+// retire closes upstreams that the generation does not use, once their requests are surely over.
+func (s *Server) retire(g *generation) {
+	used := map[*providers.Upstream]bool{}
+	for _, up := range g.upstreams {
+		used[up] = true
+	}
+	for provider, up := range s.upstreams {
+		if !used[up] {
+			delete(s.upstreams, provider)
+			time.AfterFunc(retireAfter, up.Close)
+		}
+	}
+}
+
+// targetOf returns what a request is counted for before a candidate is chosen: that of the first target of the model
+// asked for, of the default for auto.
+func (g *generation) targetOf(asked string) prompt.Target {
+	model, ok := g.policy.Resolve(asked)
+	if !ok {
+		model = g.policy.Default
+	}
+	return prompt.Target{Family: g.family(model.Use[0]), Model: model.Use[0].Model}
+}
+
+func (g *generation) family(c *exchange.Candidate) tokens.Family {
+	if f, ok := g.families[c]; ok {
+		return f
+	}
+	return tokens.FamilyOf(c.Provider, c.Model)
+}
+
+// bounds of the prompt's tokens as a provider may count them, from our own count: a hold must be an upper bound. Exact families
+// differ by what the provider adds unseen (a system line, a date); estimated ones by the tokenizer we do not have.
+func holdTokens(counted int64, method exchange.Method) int64 {
+	if method == exchange.MethodExact {
+		return counted + counted/50 + 16
+	}
+	return counted + counted/4 + 64
+}
+
+// leastOutput is the smallest output cap worth sending when a budget cannot afford the one asked for.
+const leastOutput = 64
+
+// noBound is the room left where no hard budget bounds a request.
+const noBound = pricing.Nano(-1)

@@ -1,0 +1,64 @@
+package proxy
+
+import (
+	"strconv"
+	"time"
+
+	"bursar/exchange"
+	"bursar/pricing"
+)
+
+// headers writes what every answer tells of itself, hit or error. The headers of a stream leave before its cost is known: its
+// last usage chunk carries it instead.
+func (s *Server) headers(t *trip) {
+	h := &t.ctx.Response.Header
+	h.Set("x-bursar-request-id", t.ID)
+	h.Set("x-bursar-cache", t.cacheWord())
+	if d := &t.Decision; d.Rule != "" {
+		h.Set("x-bursar-rule", d.Rule)
+		h.Set("x-bursar-reason", d.Reason.String())
+	}
+	if t.Outcome.Served != nil {
+		h.Set("x-bursar-model", t.Outcome.Served.Target)
+	}
+	if !t.streaming {
+		h.Set("x-bursar-cost-usd", t.Outcome.Cost.Dollars())
+		h.Set("x-bursar-saved-usd", t.Outcome.Saved.Sum().Dollars())
+	}
+	if t.left != noBound {
+		h.Set("x-bursar-budget-left-usd", t.budgetLeft().Dollars())
+	}
+	h.Set("x-bursar-trimmed-tokens", strconv.FormatInt(t.Outcome.Trimmed, 10))
+	h.Set("x-bursar-attempts", strconv.Itoa(t.Outcome.Attempts))
+}
+
+// budgetLeft is the room in the tightest hard budget: for a stream, what is surely left; else with the change returned.
+func (t *trip) budgetLeft() pricing.Nano {
+	if t.streaming {
+		return t.left
+	}
+	return t.left + t.Outcome.Held - t.Outcome.Cost
+}
+
+// cacheWord is hit, miss or off.
+func (t *trip) cacheWord() string {
+	switch {
+	case t.hit:
+		return "hit"
+	case t.caching == exchange.CacheOff:
+		return "off"
+	default:
+		return "miss"
+	}
+}
+
+// retryHeaders tells a client whether and when to come again, as the OpenAI and Anthropic SDKs read it.
+func retryHeaders(t *trip, f *exchange.Fault) {
+	h := &t.ctx.Response.Header
+	if f.NoRetry {
+		h.Set("x-should-retry", "false")
+	}
+	if f.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64((f.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+}

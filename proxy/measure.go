@@ -1,0 +1,73 @@
+package proxy
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"bursar/exchange"
+	"bursar/router"
+)
+
+// read reads the body once.
+func (s *Server) read(t *trip) *exchange.Fault {
+	t.enter(exchange.StepRead)
+	if err := t.envelope.Read(t.ctx.Request.Body()); err != nil {
+		return asFault(err)
+	}
+	if user := t.envelope.User(); user != "" {
+		t.Identity.User = user
+	}
+	return nil
+}
+
+// measure fills in the facts: all that the router may know.
+func (s *Server) measure(t *trip) {
+	t.enter(exchange.StepMeasure)
+	e, f, h := &t.envelope, &t.Facts, &t.ctx.Request.Header
+	f.At = t.Start
+	f.Team, f.Project, f.Key, f.User = t.Identity.Team, t.Identity.Project, t.Identity.KeyID, t.Identity.User
+	f.Tags = tags(t)
+	f.Model, f.Stream, f.Tools = e.Model(), e.Stream(), e.HasTools()
+	f.N, f.MaxOutput = e.N(), e.MaxOutput()
+	f.Pinned = string(h.Peek("x-bursar-pin")) == "1"
+
+	t.target = t.using.targetOf(f.Model)
+	m := e.Measure(s.counter, t.target)
+	f.PromptTokens, f.PromptMethod, f.Images, f.Turns = m.Tokens, m.Method, m.Images, m.Turns
+	t.prediction = m.Prediction
+
+	scratch := scratches.Get().(*[]byte)
+	text := e.LastUser((*scratch)[:0])
+	f.Signals = router.Read(text)
+	f.Complexity = router.Complexity(f.Signals)
+	if cap(text) <= maxScratch {
+		*scratch = text
+		scratches.Put(scratch)
+	}
+
+	f.Conversation = e.Conversation(f.Key)
+	f.Sticky = s.sticky.find(f.Conversation)
+	if t.using.asksBudget {
+		f.BudgetUsed = s.budgetUsed(t)
+	}
+}
+
+// scratches hold the text of a last user message where it had to be unescaped.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxScratch = 256 << 10
+
+const tagPrefix = "x-bursar-tag-"
+
+// tags reads the x-bursar-tag-NAME headers, sorted by name.
+func tags(t *trip) []exchange.Tag {
+	var found []exchange.Tag
+	for name, value := range t.ctx.Request.Header.All() {
+		if len(name) > len(tagPrefix) && strings.EqualFold(string(name[:len(tagPrefix)]), tagPrefix) {
+			found = append(found, exchange.Tag{Name: strings.ToLower(string(name[len(tagPrefix):])), Value: string(value)})
+		}
+	}
+	slices.SortFunc(found, func(a, b exchange.Tag) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}

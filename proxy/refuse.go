@@ -1,0 +1,83 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+
+	"bursar/exchange"
+	"bursar/providers"
+
+	"github.com/valyala/fasthttp"
+)
+
+// refuse answers with a fault, in the client's dialect.
+func (s *Server) refuse(t *trip, f *exchange.Fault) {
+	if t.held {
+		s.cancel(t)
+	}
+	t.Outcome.Status, t.Outcome.Reason = f.Status, f.Reason
+	t.fault = f
+	t.ctx.Response.Reset()
+	s.headers(t)
+	retryHeaders(t, f)
+	writeFault(t.ctx, f, t.ID)
+}
+
+func writeFault(ctx *fasthttp.RequestCtx, f *exchange.Fault, id string) {
+	ctx.SetStatusCode(f.Status)
+	ctx.SetContentType("application/json")
+	ctx.SetBody(providers.WriteFault(nil, f, id))
+}
+
+// asFault makes sure that an error is one a client may see.
+func asFault(err error) *exchange.Fault {
+	var f *exchange.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return &exchange.Fault{
+		Status: 500, Type: "api_error", Code: "internal_error", Reason: exchange.ReasonInternal, Err: err,
+		Message: "Internal error.", Hint: "Try again; operators find the cause in the log by the request id.",
+	}
+}
+
+// lost answers requests to no endpoint of ours.
+func (s *Server) lost(ctx *fasthttp.RequestCtx, path string) {
+	f := &exchange.Fault{
+		Status: 404, Type: "invalid_request_error", Code: "unknown_url", Reason: exchange.ReasonBadRequest, NoRetry: true,
+		Message: fmt.Sprintf("Unknown request URL: %s %.200s.", ctx.Method(), path),
+		Hint:    "This gateway serves POST /v1/chat/completions and GET /v1/models; an SDK's base URL ends in /v1.",
+	}
+	ctx.Response.Header.Set("x-bursar-request-id", s.ids.next(ctx.Time()))
+	ctx.Response.Header.Set("x-should-retry", "false")
+	writeFault(ctx, f, "")
+}
+
+// unreadable answers requests that fasthttp could not read: too large, too slow, not HTTP.
+func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
+	f := &exchange.Fault{
+		Status: 400, Type: "invalid_request_error", Code: "unreadable_request", Reason: exchange.ReasonBadRequest, NoRetry: true,
+		Message: "The request could not be read as HTTP.", Err: err,
+	}
+	var timeout interface{ Timeout() bool }
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		f.Status, f.Code, f.Reason = 413, "request_too_large", exchange.ReasonBodyTooLarge
+		f.Message = fmt.Sprintf("The request body is larger than %d bytes.", s.MaxBody)
+		f.Hint = "Send less, or ask the operator to raise -max-body."
+	case errors.As(err, &small):
+		f.Status, f.Code = 431, "headers_too_large"
+		f.Message = "The request's headers are too large."
+	case errors.As(err, &timeout) && timeout.Timeout():
+		f.Status, f.Code, f.NoRetry = 408, "request_timeout", false
+		f.Message = fmt.Sprintf("The request did not arrive within %s.", s.ReadTimeout)
+	}
+	id := s.ids.next(ctx.Time())
+	ctx.Response.Header.Set("x-bursar-request-id", id)
+	if f.NoRetry {
+		ctx.Response.Header.Set("x-should-retry", "false")
+	}
+	writeFault(ctx, f, id)
+	ctx.SetConnectionClose()
+}

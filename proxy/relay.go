@@ -1,0 +1,161 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+
+	"bursar/exchange"
+	"bursar/pricing"
+	"bursar/providers"
+)
+
+// relay passes a stream on, event by event, as it arrives. fasthttp drives it in the connection's own goroutine after the handler
+// has returned, so a slow client holds back the provider, and closes it at the end or when a write fails: that is where the
+// request is settled. Events that have arrived together leave in one write.
+type relay struct {
+	server *Server
+	trip   *trip
+	answer *providers.Answer
+	asked  bool            // the client asked for usage
+	out    []byte          // what goes to the client next
+	kept   []byte          // the provider's bytes so far, for the cache; nil when not caching
+	end    exchange.Reason // why the stream ended; ReasonNone while it goes on
+}
+
+// mostKept bounds the answer that is kept for the cache.
+const mostKept = 1 << 20
+
+// beginRelay hands a stream, whose first event has arrived, to fasthttp.
+func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
+	r := &relay{server: s, trip: t, answer: answer, asked: t.envelope.IncludeUsage()}
+	if t.caching == exchange.CacheOn || t.caching == exchange.CacheRefresh {
+		r.kept = make([]byte, 0, 4<<10)
+	}
+	t.streaming = true
+	t.Outcome.Status, t.Outcome.Reason = 200, t.answeredReason()
+	s.headers(t)
+	t.ctx.SetStatusCode(200)
+	t.ctx.Response.Header.SetContentType("text/event-stream")
+	t.ctx.Response.Header.Set("Cache-Control", "no-cache")
+	t.ctx.Response.ImmediateHeaderFlush = true
+	t.ctx.SetBodyStream(r, -1)
+}
+
+// SupportsBodyWriteTo tells fasthttp to use WriteTo: it writes what it has when it has it, as reading would.
+func (r *relay) SupportsBodyWriteTo() bool { return true }
+
+// Read is not used; fasthttp asks for a reader.
+func (r *relay) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
+
+// WriteTo passes events on until the stream ends.
+func (r *relay) WriteTo(w io.Writer) (int64, error) {
+	var written int64
+	for r.end == exchange.ReasonNone {
+		r.out = r.out[:0]
+		r.fill()
+		if len(r.out) == 0 {
+			continue
+		}
+		n, err := w.Write(r.out)
+		written += int64(n)
+		if err != nil {
+			r.end = exchange.ReasonClientGone
+			return written, err
+		}
+	}
+	if r.end == exchange.ReasonClientGone {
+		return written, providers.ErrClientGone
+	}
+	return written, nil
+}
+
+// mostAtOnce is how many bytes of events are gathered before they are written.
+const mostAtOnce = 32 << 10
+
+// fill gathers the next event, and those behind it that have arrived already.
+func (r *relay) fill() {
+	for {
+		event, err := r.answer.Stream.Next()
+		switch {
+		case err == nil:
+			r.take(&event)
+		case errors.Is(err, io.EOF):
+			r.end = r.trip.Outcome.Reason
+		case errors.Is(err, providers.ErrClientGone):
+			r.end = exchange.ReasonClientGone
+		default:
+			r.fail(err)
+		}
+		if r.end != exchange.ReasonNone || len(r.out) >= mostAtOnce || !r.answer.Stream.Buffered() {
+			return
+		}
+	}
+}
+
+// take passes one event on. What is there only because we asked for usage is left out again; where the client asked for it, it
+// learns the cost as well.
+func (r *relay) take(event *providers.Event) {
+	if r.kept != nil {
+		if len(r.kept)+len(event.Raw) > mostKept {
+			r.kept = nil
+		} else {
+			r.kept = append(r.kept, event.Raw...)
+		}
+	}
+	switch {
+	case event.Kind == providers.KindError:
+		r.fail(providers.ErrStreamBroken)
+	case event.HasUsage():
+		usage, _ := r.answer.Stream.Usage()
+		r.server.price(r.trip, usage)
+		fallthrough
+	default:
+		r.out = passEvent(r.out, event, r.asked, r.trip.Outcome.Cost)
+	}
+}
+
+// fail ends the stream with an error event: the status is gone, and a stream that just stops would look complete to some SDKs.
+func (r *relay) fail(err error) {
+	r.end = exchange.ReasonStreamBroken
+	r.kept = nil
+	r.out = providers.WriteStreamFault(r.out, &exchange.Fault{
+		Status: 502, Type: "api_error", Code: "stream_broken", Reason: exchange.ReasonStreamBroken,
+		Message: r.trip.Outcome.Served.Target + " broke off in the middle of its answer.", Hint: "What came before is all there is; try again.",
+	}, r.trip.ID)
+	r.server.Warn("relay a stream", err)
+}
+
+// CloseWithError settles the request. fasthttp calls it once, at the end of the stream or after a failed write. (There is no Close:
+// fasthttp would call both, that one first and without the error.)
+func (r *relay) CloseWithError(err error) error {
+	t, out, stream := r.trip, &r.trip.Outcome, r.answer.Stream
+	t.enter(exchange.StepSettle)
+	if r.end == exchange.ReasonNone || err != nil {
+		r.end = exchange.ReasonClientGone
+	}
+	out.Reason = r.end
+	out.Finish = stream.Finish()
+	if usage, ok := stream.Usage(); ok {
+		r.server.price(t, usage)
+		out.Method = exchange.MethodReported
+	} else {
+		r.server.price(t, pricing.Usage{Input: t.promptTokens(), Output: r.counted()})
+		out.Method = exchange.MethodEstimate
+	}
+	if r.end != exchange.ReasonClientGone && r.end != exchange.ReasonStreamBroken && r.kept != nil && r.answer.Complete() {
+		r.server.keep(t, r.kept, true)
+	}
+	r.answer.Release()
+	r.server.end(t)
+	return nil
+}
+
+// counted is how many tokens of the answer have arrived, by our own count.
+func (r *relay) counted() int64 {
+	text, beyond := r.answer.Stream.OutputText()
+	n := r.server.counter.Text(r.trip.using.family(r.trip.Outcome.Served), text)
+	if beyond > 0 { // too long to keep: what was not kept counts as what was
+		n += n * beyond / int64(len(text))
+	}
+	return n
+}

@@ -1,0 +1,35 @@
+package proxy
+
+import (
+	"bursar/exchange"
+	"bursar/ledger"
+)
+
+// row is the request as the ledger keeps it.
+func (t *trip) row() ledger.Row {
+	f, d, out := &t.Facts, &t.Decision, &t.Outcome
+	r := ledger.Row{
+		ID: t.ID, Kind: ledger.KindRequest,
+		Time: t.Start.UnixNano(), Duration: out.Duration, FirstByte: out.FirstByte,
+		Team: t.Identity.Team, Project: t.Identity.Project, Key: t.Identity.KeyID, User: t.Identity.User, Tags: ledger.TagText(f.Tags),
+		Asked: f.Model, Rule: d.Rule, Decision: d.Reason.String(), Reason: out.Reason.String(), Status: int64(out.Status),
+		Attempts: int64(out.Attempts), Stream: f.Stream,
+		PromptTokens: f.PromptTokens, PromptMethod: f.PromptMethod.String(),
+		Usage: out.Usage, UsageMethod: out.Method.String(), Finish: out.Finish, MaxOutput: out.Capped, Trimmed: out.Trimmed,
+		Cache: out.Cache, Cost: out.Cost, Baseline: out.Baseline, Saved: out.Saved, Held: out.Held, Policy: t.using.mark,
+	}
+	if c := out.Served; c != nil {
+		r.Target, r.Tier = c.Target, c.Tier
+	}
+	if out.Attempts == 0 && !t.hit && out.Reason != exchange.ReasonClientGone {
+		r.Kind = ledger.KindRefused
+	}
+	return r
+}
+
+// seed is the row of a request whose gateway dies before it can write one.
+func (t *trip) seed(c *exchange.Candidate, into []byte) []byte {
+	r := t.row()
+	r.Kind, r.Target, r.Tier, r.Reason, r.Cache = ledger.KindOrphan, c.Target, c.Tier, exchange.ReasonOrphaned.String(), "miss"
+	return r.Encode(into)
+}

@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"bursar/budget"
+	"bursar/cache"
+	"bursar/exchange"
+	"bursar/keys"
+	"bursar/ledger"
+	"bursar/policy"
+	"bursar/pricing"
+	"bursar/providers"
+	"bursar/tokens"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Server is the gateway's front door.
+type Server struct {
+	Options
+	keys     *keys.Ring
+	counter  *tokens.Counter
+	cache    Cache
+	budgets  Budgets
+	ledger   *ledger.Ledger
+	current  atomic.Pointer[generation]
+	ids      *requestIDs
+	sticky   stickiness
+	views    budgetViews
+	leases   leases
+	settling settler
+
+	loading   sync.Mutex // guards upstreams
+	upstreams map[policy.Provider]*providers.Upstream
+	http      *fasthttp.Server
+	draining  atomic.Bool
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+}
+
+// Budgets is the store that holds money. budget.Memory and budget.Redis are such stores.
+type Budgets interface {
+	Reserve(ctx context.Context, h *budget.Hold) (budget.Grant, error)
+	Settle(ctx context.Context, id string, actual pricing.Nano) (budget.Settled, error)
+	Cancel(ctx context.Context, id string) error
+	Charge(ctx context.Context, id string, charges []budget.Charge, amount pricing.Nano) (budget.Settled, error)
+	RenewAll(ctx context.Context, ids []string, lease time.Duration) error
+	States(ctx context.Context, charges []budget.Charge, into []budget.State) error
+	Expire(ctx context.Context) error
+	Orphans(ctx context.Context, most int) ([]budget.Orphan, error)
+	AckOrphan(ctx context.Context, id string) error
+}
+
+// Cache finds and keeps answers. cache.Memory and cache.Redis are such caches.
+type Cache interface {
+	Get(ctx context.Context, key cache.Key) (*cache.Answer, bool)
+	Put(ctx context.Context, key cache.Key, answer *cache.Answer, ttl time.Duration)
+}
+
+// Options tune the front door. The zero value of a field takes its default.
+type Options struct {
+	MaxBody     int           // largest request body in bytes; default 32 MB, as Anthropic's
+	ReadTimeout time.Duration // whole request, headers and body, from its first byte; default 60 s
+	IdleTimeout time.Duration // between requests on a kept-alive connection; default 120 s
+	SlowClient  time.Duration // one write to a client that does not read; default 30 s
+	Embedded    bool          // the budget store is in this process: it settles at once, and is restored from the ledger
+	Observe     []func(*exchange.Exchange)
+	Warn        func(what string, err error) // faults of the house that no client hears of
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBody == 0 {
+		o.MaxBody = 32 << 20
+	}
+	if o.ReadTimeout == 0 {
+		o.ReadTimeout = time.Minute
+	}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = 2 * time.Minute
+	}
+	if o.SlowClient == 0 {
+		o.SlowClient = 30 * time.Second
+	}
+	if o.Warn == nil {
+		o.Warn = func(string, error) {}
+	}
+	return o
+}
+
+// Rooms are the rooms that the server carries requests through.
+type Rooms struct {
+	Keys    *keys.Ring
+	Counter *tokens.Counter
+	Cache   Cache
+	Budgets Budgets
+	Ledger  *ledger.Ledger
+}
+
+// New makes a server. It serves nothing until it has a policy (Use) and a listener (Serve).
+func New(rooms Rooms, options Options) *Server {
+	s := &Server{
+		Options: options.withDefaults(),
+		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, budgets: rooms.Budgets, ledger: rooms.Ledger,
+		ids: newRequestIDs(), upstreams: map[policy.Provider]*providers.Upstream{},
+	}
+	s.http = &fasthttp.Server{
+		Name: "bursar", Handler: s.route, ErrorHandler: s.unreadable,
+		MaxRequestBodySize: s.MaxBody, ReadTimeout: s.ReadTimeout, IdleTimeout: s.IdleTimeout,
+		// No WriteTimeout: it bounds a whole answer, and streams are long. clientConn bounds each write instead.
+		NoDefaultDate: true, NoDefaultContentType: true, CloseOnShutdown: true,
+		Logger: quiet{},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.settling.start(s, &s.running)
+	s.running.Go(func() { s.keepLeases(ctx) })
+	s.running.Go(func() { s.sweep(ctx) })
+	return s
+}
+
+// quiet drops fasthttp's own log lines: each fault it would print reaches unreadable or the access log.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// Serve answers requests on a listener until Shutdown.
+func (s *Server) Serve(ln net.Listener) error {
+	if s.current.Load() == nil {
+		return errors.New("proxy: no policy is loaded")
+	}
+	watched, err := watch(ln, s.SlowClient)
+	if err != nil {
+		return fmt.Errorf("watch %s for clients that leave: %w", ln.Addr(), err)
+	}
+	return s.http.Serve(watched)
+}
+
+// Draining tells whether the server is shutting down.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Shutdown stops accepting, lets requests under way finish until ctx ends, and settles everything.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	err := s.http.ShutdownWithContext(ctx)
+	s.settling.close()
+	s.stop()
+	s.running.Wait()
+	for _, up := range s.upstreams {
+		up.Close()
+	}
+	return err
+}
+
+// route finds the endpoint.
+func (s *Server) route(ctx *fasthttp.RequestCtx) {
+	switch path := string(ctx.Path()); {
+	case path == "/v1/chat/completions" && ctx.IsPost():
+		s.serve(ctx)
+	case path == "/v1/models" && ctx.IsGet():
+		s.models(ctx)
+	default:
+		s.lost(ctx, path)
+	}
+}

@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"bursar/exchange"
+	"bursar/ledger"
+	"bursar/pricing"
+)
+
+// settle prices a plain answer. A stream is priced when its body is closed.
+func (s *Server) settle(t *trip) {
+	if t.streaming {
+		return
+	}
+	t.enter(exchange.StepSettle)
+	s.price(t, t.Outcome.Usage)
+	s.headers(t)
+}
+
+// price works out what the answer cost, what it would have cost on the baseline, and which lever made the difference. The levers
+// telescope, so they sum to baseline minus cost to the nano-dollar: baseline on the untrimmed prompt, then the model that served
+// on the untrimmed prompt (route), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact).
+func (s *Server) price(t *trip, usage pricing.Usage) {
+	out := &t.Outcome
+	out.Usage = usage
+	out.Cost, out.Baseline, out.Saved = 0, 0, exchange.Savings{}
+	if out.Served == nil || out.Served.Price == nil {
+		return
+	}
+	untrimmed := usage
+	if usage.Prompt() > 0 {
+		untrimmed.Input += out.Trimmed
+	}
+	served := out.Served.Price.Cost(&usage, t.Start)
+	routed := out.Served.Price.Cost(&untrimmed, t.Start)
+	out.Baseline = routed
+	if b := t.Decision.Baseline; b != nil && b.Price != nil {
+		standard := untrimmed // tier and region are what the served provider said of itself
+		standard.Tier, standard.Region = "", ""
+		out.Baseline = b.Price.Cost(&standard, t.Start)
+	}
+	out.Cost = served
+	if t.hit {
+		out.Cost = 0
+		out.Saved[exchange.LeverExact] = served
+	}
+	out.Saved[exchange.LeverRoute] = out.Baseline - routed
+	out.Saved[exchange.LeverTrim] = routed - served
+}
+
+// cancel gives back the hold of a candidate that failed. If the client left while the provider had the prompt, its cost is not
+// given back.
+func (s *Server) cancel(t *trip) {
+	if !t.held {
+		return
+	}
+	s.price(t, t.Outcome.Usage)
+	if t.Outcome.Cost > 0 {
+		return // end settles it
+	}
+	t.held = false
+	s.leases.remove(t.hold.ID)
+	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
+		s.settleLater(t.hold.ID, 0)
+	} else if !s.Embedded {
+		_ = s.ledger.Forget(t.hold.ID) // should that fail, a recovery finds the hold cancelled
+	}
+}
+
+// end enters the request into the ledger, returns the change, and tells whoever watches. It runs once for each request, whatever
+// came of it. The row goes first: the journal survives a crash right after it, and the settle is repeated from there.
+func (s *Server) end(t *trip) {
+	t.enter(exchange.StepSettle)
+	t.Outcome.Duration = time.Since(t.Start)
+	t.Outcome.Cache = t.cacheWord()
+	row := t.row()
+	if err := s.ledger.Append(&row); err != nil {
+		s.Warn("enter a request into the ledger", err)
+	}
+	if t.held {
+		t.held = false
+		s.settleLater(t.hold.ID, t.Outcome.Cost)
+	}
+	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
+		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
+	}
+	for _, observe := range s.Observe {
+		observe(&t.Exchange)
+	}
+	t.release()
+}
+
+func answered(r exchange.Reason) bool {
+	return r == exchange.ReasonAnswered || r == exchange.ReasonFallback
+}
+
+// correct enters what a late settle changed. The hold had expired into spend, and the ledger has a row of the held amount for it:
+// beside the row of the truth, that amount is taken back.
+func (s *Server) correct(id string, held pricing.Nano) {
+	row := ledger.Row{ID: id, Kind: ledger.KindCorrection, Time: time.Now().UnixNano(), Cost: -held, Reason: exchange.ReasonOrphaned.String()}
+	row.Saved[exchange.LeverRoute] = held
+	if err := s.ledger.Append(&row); err != nil {
+		s.Warn("enter a correction into the ledger", err)
+	}
+}
+
+// adoptOrphans enters the rows of requests whose gateway has died.
+func (s *Server) adoptOrphans(ctx context.Context) {
+	orphans, err := s.budgets.Orphans(ctx, 256)
+	if err != nil {
+		return
+	}
+	for _, o := range orphans {
+		row, err := ledger.DecodeRow(o.Seed)
+		if err != nil {
+			s.Warn("read the row of an orphaned hold", err)
+			row = ledger.Row{Time: time.Now().UnixNano()}
+		}
+		row.ID, row.Kind, row.Reason, row.Cost, row.Baseline = o.ID, ledger.KindOrphan, exchange.ReasonOrphaned.String(), o.Amount, o.Amount
+		if err := s.ledger.Append(&row); err != nil {
+			s.Warn("enter an orphaned hold into the ledger", err)
+			return
+		}
+		if err := s.budgets.AckOrphan(ctx, o.ID); err != nil {
+			return // it comes again, and the ledger knows it by its id
+		}
+	}
+}

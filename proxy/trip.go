@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"bursar/budget"
+	"bursar/cache"
+	"bursar/exchange"
+	"bursar/pricing"
+	"bursar/prompt"
+	"bursar/providers"
+
+	"github.com/valyala/fasthttp"
+)
+
+// trip is one request under way: its Exchange, and the buffers and handles that carry it. Trips are pooled; one goroutine, the
+// connection's, owns a trip from begin to end.
+type trip struct {
+	exchange.Exchange
+	ctx    *fasthttp.RequestCtx
+	client *clientConn
+	using  *generation // the policy it started with, whatever is loaded meanwhile
+
+	envelope   prompt.Envelope
+	target     prompt.Target // what Facts.PromptTokens is counted for
+	prediction int64         // tokens of a prediction, billed as output as far as they are rejected
+	key        cache.Key
+	caching    exchange.CacheMode
+	hit        bool
+
+	candidate  int // index into Decision.Candidates of the one being tried
+	charges    []budget.Charge
+	touched    []*budgetLine // what charges are made of, index by index
+	hold       budget.Hold
+	holds      int    // holds tried for so far
+	seeded     []byte // buffer of the hold's seed
+	held       bool
+	capShrunk  bool
+	planned    bool            // plan is made
+	failed     *exchange.Fault // why the candidate before failed
+	fault      *exchange.Fault // what the client was told
+	call       providers.Call
+	rekey      bool         // the answer belongs to another cache key than was looked up
+	left       pricing.Nano // least room left in a hard budget after the hold, -1 if none bounds
+	downgraded bool
+	cap        int64 // output cap sent to the candidate
+	plan       prompt.TrimPlan
+	body       []byte // the shaped body
+
+	streaming bool // the answer goes on after the handler returned
+	stepAt    time.Time
+}
+
+var trips = sync.Pool{New: func() any { return new(trip) }}
+
+// begin takes a trip for a request.
+func (s *Server) begin(ctx *fasthttp.RequestCtx) *trip {
+	t := trips.Get().(*trip)
+	t.ctx = ctx
+	t.client, _ = ctx.Conn().(*clientConn)
+	t.using = s.current.Load()
+	t.Start = time.Now()
+	t.stepAt = t.Start
+	t.ID = s.ids.next(t.Start)
+	t.left = noBound
+	return t
+}
+
+// enter notes that a step begins, and the time that the step before it took.
+func (t *trip) enter(step exchange.Step) {
+	now := time.Now()
+	t.Outcome.Steps[t.Step] += now.Sub(t.stepAt)
+	t.stepAt, t.Step = now, step
+}
+
+// release gives the trip back. What it may keep is bounded: one huge body must not stay in the pool for ever.
+func (t *trip) release() {
+	const keep = 256 << 10
+	envelope, body, seeded, charges, touched := t.envelope, t.body, t.seeded, t.charges[:0], t.touched[:0]
+	envelope.Reset()
+	if cap(body) > keep {
+		body = nil
+	}
+	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], charges: charges, touched: touched}
+	trips.Put(t)
+}
