@@ -103,24 +103,33 @@ func phrase(first, second uint64) uint64 {
 var lexicon = newTable()
 
 type table struct {
-	maybe   [1 << maybeBits / 64]uint64 // a bit for each word, so that most others are passed over within 512 bytes
+	hints   [1 << hintBits]hint // by hash, so that most words are passed over with one look at 4 KB
 	entries [1 << tableBits]struct {
 		hash uint64
 		mark mark
 	}
 }
 
+// hint tells what a hash may be.
+type hint uint8
+
 const (
-	maybeBits = 12
+	mayMark  hint = 1 << iota // a word, or a phrase, that is listed
+	mayBegin                  // the first word of a phrase
+)
+
+const (
+	hintBits  = 12
 	tableBits = 10
 )
 
+func (t *table) hint(hash uint64) hint { return t.hints[hash*hashSpread>>(64-hintBits)] }
+
 func (t *table) find(hash uint64) mark {
-	spread := hash * hashSpread
-	if bit := spread >> (64 - maybeBits); t.maybe[bit/64]>>(bit%64)&1 == 0 {
+	if t.hint(hash)&mayMark == 0 {
 		return markNone
 	}
-	for i := spread >> (64 - tableBits); ; i++ {
+	for i := hash * hashSpread >> (64 - tableBits); ; i++ {
 		e := &t.entries[i%(1<<tableBits)]
 		if e.hash == hash || e.mark == markNone {
 			return e.mark
@@ -136,12 +145,12 @@ func newTable() *table {
 	for _, v := range vocabulary {
 		for _, word := range strings.Fields(v.words) {
 			hash := hashOf(word)
-			if parts := strings.Split(word, "_"); len(parts) > 1 {
-				hash = phrase(hashOf(parts[len(parts)-2]), hashOf(parts[len(parts)-1]))
+			if first, second, ok := strings.Cut(word, "_"); ok {
+				hash = phrase(hashOf(first), hashOf(second))
+				t.hints[hashOf(first)*hashSpread>>(64-hintBits)] |= mayBegin
 			}
-			if t.put(hash, v.mark) {
-				n++
-			}
+			t.put(hash, v.mark)
+			n++
 		}
 	}
 	if n > len(t.entries)/2 {
@@ -150,18 +159,12 @@ func newTable() *table {
 	return t
 }
 
-// put adds a word unless it has a mark already.
-func (t *table) put(hash uint64, m mark) bool {
+func (t *table) put(hash uint64, m mark) {
 	i := hash * hashSpread >> (64 - tableBits)
 	for t.entries[i%(1<<tableBits)].mark != markNone {
-		if t.entries[i%(1<<tableBits)].hash == hash {
-			return false
-		}
 		i++
 	}
 	e := &t.entries[i%(1<<tableBits)]
 	e.hash, e.mark = hash, m
-	bit := hash * hashSpread >> (64 - maybeBits)
-	t.maybe[bit/64] |= 1 << (bit % 64)
-	return true
+	t.hints[hash*hashSpread>>(64-hintBits)] |= mayMark
 }

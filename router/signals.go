@@ -126,12 +126,18 @@ func accented(text []byte) (low byte, ok bool) {
 
 // mark counts what a word means, alone or after the word before it.
 func (r *reader) mark(hash uint64) {
-	found := lexicon.find(phrase(r.previous, hash))
-	if found == markNone { // a phrase says more than its last word
+	found, hint := markNone, lexicon.hint(hash)
+	if r.previous != 0 {
+		found = lexicon.find(phrase(r.previous, hash)) // a phrase says more than its last word
+	}
+	if found == markNone && hint&mayMark != 0 {
 		found = lexicon.find(hash)
 	}
 	afterLookup := r.last == markLookup
-	r.previous, r.last = hash, found
+	r.previous, r.last = 0, found
+	if hint&mayBegin != 0 {
+		r.previous = hash
+	}
 	if found == markNone || r.inFence && found != markCode {
 		return
 	}
