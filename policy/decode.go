@@ -197,7 +197,7 @@ func fieldsOf(t reflect.Type) map[string]int {
 
 // mismatch reports a node of the wrong kind.
 func (d *decoder) mismatch(n *yaml.Node, f field, want, hint string) {
-	d.problem(placeOf(n), hint, "%s is %s, but %s is wanted", f.called(), kindOf(n), want)
+	d.problem(placeOf(n), hint, "%s is %s, but should be %s", f.called(), kindOf(n), want)
 }
 
 func kindOf(n *yaml.Node) string {

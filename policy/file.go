@@ -142,7 +142,8 @@ type budgetEntry struct {
 	Key text `key:"key" like:"each"`
 	// Bounds one end user, or `each` of them by itself.
 	User text `key:"user" like:"each"`
-	// Bounds what one model of the policy, or one provider/model, spends.
+	// Bounds what one model of the policy, or one provider/model, spends. Requests that ask for a provider/model by that name are
+	// not part of a model that lists it: bound them by a budget of their own.
 	Model text `key:"model" names:"model" like:"premium"`
 	// Bounds the requests that carry this tag: one name and one value of an `x-bursar-tag-NAME: VALUE` header.
 	Tag table[text] `key:"tag" each:"tag name" like:"{ feature: summaries }"`

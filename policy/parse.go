@@ -43,7 +43,7 @@ func (d *decoder) document(src []byte) *yaml.Node {
 		d.problem(place{1, 1}, "check that this is the right file", "the file has more than %d bytes", mostBytes)
 		return nil
 	}
-	d.lines = strings.Split(strings.ToValidUTF8(string(src), "\uFFFD"), "\n")
+	d.lines = strings.Split(strings.ToValidUTF8(strings.TrimPrefix(string(src), "\uFEFF"), "\uFFFD"), "\n")
 	for i := range d.lines {
 		d.lines[i] = strings.TrimSuffix(d.lines[i], "\r")
 	}
@@ -74,7 +74,8 @@ func (d *decoder) document(src []byte) *yaml.Node {
 	return doc.Content[0]
 }
 
-// readable reports bytes that no YAML file may have.
+// readable reports bytes that no YAML file may have, and line breaks that YAML knows but editors do not count, so that every line
+// number after them would be wrong.
 func (d *decoder) readable(src []byte) bool {
 	before := len(d.problems)
 	for i, line := range bytes.Split(src, []byte("\n")) {
@@ -85,8 +86,9 @@ func (d *decoder) readable(src []byte) bool {
 				d.problem(place{i + 1, column}, "save the file as UTF-8", "byte 0x%02x is not UTF-8 text", line[0])
 				break
 			}
-			if r < ' ' && r != '\t' && r != '\r' || r == 0x7f {
-				d.problem(place{i + 1, column}, "remove it", "control character U+%04X", r)
+			last := len(line) == size
+			if r < ' ' && r != '\t' && (r != '\r' || !last) || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 {
+				d.problem(place{i + 1, column}, "remove it; lines end with a line feed", "control character U+%04X", r)
 				break
 			}
 			line, column = line[size:], column+1

@@ -267,4 +267,61 @@ func TestProblemsOfAMissingFile(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "policies.yaml")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
+	if p, err := Load("../policies.yaml"); err != nil || p.File != "../policies.yaml" {
+		t.Errorf("own policy: %v", err)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	f := func(more, want string) {
+		t.Helper()
+		p, err := Parse("p", small(more), noEnv)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		for _, w := range p.Warnings {
+			if strings.Contains(w.Message, want) && w.Hint != "" && w.Line > 0 && w.Source != "" {
+				return
+			}
+		}
+		t.Errorf("no warning %q in %+v", want, p.Warnings)
+	}
+	f("prices: { overrides: { openai/gpt-5-nan: { input: 1, output: 1 } } }\n", `no model uses "openai/gpt-5-nan"`)
+	f("prices: { overrides: { openai/entirely-else: { input: 1, output: 1 } } }\n", `no model uses "openai/entirely-else"`)
+	f("", "price of openai/nobody-knows-this is not known")
+
+	src := strings.Replace(string(small("")), "to: asked", "to: asked, cache: read", 1)
+	p, err := Parse("p", []byte(src), noEnv)
+	if err != nil || p.Routes[0].Cache != exchange.CacheOff || !strings.Contains(p.Warnings[len(p.Warnings)-1].Message, "caches nothing") {
+		t.Errorf("%v, %+v", err, p)
+	}
+	src = strings.Replace(string(small("")), "base_url:", "timeouts: { idle: 1h }, base_url:", 1)
+	if p, err = Parse("p", []byte(src), noEnv); err != nil || !strings.Contains(p.Warnings[0].Message, "idle is longer than total") {
+		t.Errorf("%v, %+v", err, p)
+	}
+}
+
+func TestFilesAsWindowsWritesThem(t *testing.T) {
+	src := "\uFEFF" + strings.ReplaceAll(string(small("timezon: UTC\n")), "\n", "\r\n")
+	_, err := Parse("p", []byte(src), noEnv)
+	const want = "p:10:1: unknown key \"timezon\" in the file\n   10 | timezon: UTC\n      | ^\n      = did you mean \"timezone\"?"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWordsOfEnums(t *testing.T) {
+	facts := &exchange.Facts{Team: "find", Key: "k1"}
+	for _, c := range []struct{ got, want string }{
+		{Downgrade.String(), "downgrade"},
+		{Deny.String(), "deny"},
+		{Local.String(), "local"},
+		{ScopeKey.Key(facts), "key=k1"},
+		{ScopeTeam.Key(facts), "team=find"},
+		{ScopeEveryone.Key(facts), "everyone"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
 }

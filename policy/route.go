@@ -63,6 +63,8 @@ func (c *compiler) route(file *routeEntry, where string) *Route {
 	}
 	if c.policy.Cache.TTL > 0 {
 		r.Cache = cacheMode(file.Cache.value)
+	} else if file.Cache.ok && file.Cache.value != "off" {
+		c.warn(file.Cache.at, "add cache: { exact: { ttl: 24h } }", "route %s: cache is %s, but the policy caches nothing", quoted(r.Name), file.Cache.value)
 	}
 	if e := file.Escalate; e != nil {
 		r.Escalate = &Escalate{To: c.model(e.To, where+".escalate.to")}

@@ -30,8 +30,8 @@ type Watcher struct {
 type WatchOptions struct {
 	Env      func(string) string // reads the environment; nil is the process's
 	Debounce time.Duration       // how long to wait after a change for more of it; 0 is 100 ms
-	// OnLoad is told each outcome of a changed file, the first load included: the policy that now holds, and why the file did not
-	// load, nil if it did. Calls never overlap; it must not call Reload.
+	// OnLoad is told each outcome of a changed file, the first load included: the policy that now holds, nil if none did yet, and
+	// why the file did not load, nil if it did. Calls never overlap; it must not call Reload.
 	OnLoad func(p *Policy, err error)
 	// OnWatchError is told that the file can no longer be watched, or not at all. Reload still works then.
 	OnWatchError func(err error)
