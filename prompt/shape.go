@@ -43,29 +43,44 @@ func (e *Envelope) Shape(s Shape, dst []byte) []byte {
 	return p.apply(dst, e.body)
 }
 
-// capOutput lowers what caps the output, and adds a cap if there is none.
+// capOutput lowers what caps the output, and adds a cap if there is none that a chat server honours. It never makes two out of one:
+// OpenAI refuses max_tokens beside max_completion_tokens.
 func (e *Envelope) capOutput(most int64, name string) {
 	p := &e.shaping
-	found := false
+	var named *member // without a number
+	honoured := false
 	for i := range e.members {
 		m := &e.members[i]
-		named := string(m.key.Of(e.body)) == name
-		if !named && !slices.Contains(capFields[:], m.field) {
+		isNamed := string(m.key.Of(e.body)) == name
+		if !isNamed && !slices.Contains(capFields[:], m.field) {
 			continue
 		}
 		n, ok := m.value.Int(e.body)
-		found = found || ok || named
-		if ok && n <= most || !ok && !named {
+		if !ok {
+			if isNamed {
+				named = m
+			}
 			continue
 		}
-		from := len(p.text)
-		p.text = strconv.AppendInt(p.text, most, 10)
-		p.replace(m.value.Span, from)
+		honoured = honoured || isNamed || m.field != fieldMaxOutputTokens
+		if n > most {
+			from := len(p.text)
+			p.text = strconv.AppendInt(p.text, most, 10)
+			p.replace(m.value.Span, from)
+		}
 	}
-	if found || name == "" {
+	if honoured || name == "" {
 		return
 	}
+	if asked := e.MaxOutput(); asked > 0 {
+		most = min(most, asked)
+	}
 	from := len(p.text)
+	if named != nil {
+		p.text = strconv.AppendInt(p.text, most, 10)
+		p.replace(named.value.Span, from)
+		return
+	}
 	p.text = append(append(append(p.text, `,"`...), name...), `":`...)
 	p.text = strconv.AppendInt(p.text, most, 10)
 	p.insert(e.last, from)
