@@ -293,5 +293,7 @@ func (c *compiler) budgetSpent(b *Budget, file *budgetEntry, where string) {
 		c.problem(file.WhenSpent.at, "add downgrade_to: with the name of a cheaper model", "%s downgrades, but does not say to what", where)
 	case b.WhenSpent != Downgrade && file.DowngradeTo.given() && (file.WhenSpent.ok || !file.WhenSpent.given()):
 		c.problem(file.DowngradeTo.at, "write when_spent: downgrade, or remove it", "%s has downgrade_to, but does not downgrade", where)
+	case b.WhenSpent == Downgrade && b.DowngradeTo != nil && c.policy.Default != nil && b.DowngradeTo.Rank > c.policy.Default.Rank:
+		c.warn(file.DowngradeTo.at, "name a cheaper model", "%s downgrades to %q, which costs more than the default model", where, b.DowngradeTo.Name)
 	}
 }

@@ -289,6 +289,7 @@ func TestWarnings(t *testing.T) {
 	f("prices: { overrides: { openai/gpt-5-nan: { input: 1, output: 1 } } }\n", `no model uses "openai/gpt-5-nan"`)
 	f("prices: { overrides: { openai/entirely-else: { input: 1, output: 1 } } }\n", `no model uses "openai/entirely-else"`)
 	f("", "price of openai/nobody-knows-this is not known")
+	f("budgets: [{ everyone: true, daily_usd: 5, when_spent: downgrade, downgrade_to: openai/gpt-5 }]\n", "costs more than the default model")
 
 	src := strings.Replace(string(small("")), "to: asked", "to: asked, cache: read", 1)
 	p, err := Parse("p", []byte(src), noEnv)
