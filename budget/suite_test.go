@@ -5,13 +5,15 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+
+	"pgregory.net/rapid"
 
 	"bursar/pricing"
 )
@@ -36,18 +38,19 @@ type store interface {
 // bench is a store under test: several handles on one store, as a fleet has, and its clock.
 type bench struct {
 	handles []store
-	forward func(time.Duration) // moves the clock by which leases run
-	forget  func(time.Duration) // moves the clock by which closed IDs are forgotten; nil if it cannot be moved
+	forward func(time.Duration)  // moves the clock by which leases run
+	forget  func(time.Duration)  // moves it and the one by which closed IDs are forgotten; nil if that cannot be moved
+	fresh   func(Options) *bench // an empty store on the same server
 }
 
-var options = Options{Timeout: 5 * time.Second} // the tests' machines are slow at times, and a deadline is not what they test
+var patient = Options{Timeout: 5 * time.Second} // the tests' machines are slow at times, and a deadline is not what they test
 
 // kinds are the stores that every test of the suite runs against.
 var kinds = []struct {
 	name string
 	open func(testing.TB) *bench
 }{
-	{"memory", openMemory},
+	{"memory", func(testing.TB) *bench { return openMemory(patient) }},
 	{"miniredis", openMiniredis},
 	{"redis", openRedis},
 }
@@ -59,36 +62,37 @@ func eachStore(t *testing.T, test func(*testing.T, *bench)) {
 	}
 }
 
-func openMemory(testing.TB) *bench {
-	var mu sync.Mutex
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	m := NewMemory(func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return now
-	}, options)
-	forward := func(d time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
-		now = now.Add(d)
-	}
-	return &bench{handles: []store{m, m, m}, forward: forward, forget: forward}
+// testClock stands still until it is moved.
+type testClock struct{ now atomic.Int64 }
+
+func (c *testClock) Now() time.Time {
+	return time.Unix(1_795_000_000, 0).Add(time.Duration(c.now.Load()))
+}
+func (c *testClock) forward(d time.Duration) { c.now.Add(int64(d)) }
+
+func openMemory(o Options) *bench {
+	clock := &testClock{}
+	m := NewMemory(clock.Now, o)
+	return &bench{handles: []store{m, m, m}, forward: clock.forward, forget: clock.forward, fresh: openMemory}
 }
 
 func openMiniredis(t testing.TB) *bench {
-	server := miniredis.RunT(t)
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	server.SetTime(now)
-	b := openClients(t, &redis.UniversalOptions{Addrs: []string{server.Addr()}}, "acme")
-	b.forward = func(d time.Duration) {
-		now = now.Add(d)
-		server.SetTime(now)
+	server, clock := miniredis.RunT(t), &testClock{}
+	forward := func(d time.Duration) {
+		clock.forward(d)
+		server.SetTime(clock.Now())
 	}
-	b.forget = func(d time.Duration) {
-		b.forward(d)
+	forward(0)
+	forget := func(d time.Duration) {
+		forward(d)
 		server.FastForward(d)
 	}
-	return b
+	clients := connect(t, &redis.UniversalOptions{Addrs: []string{server.Addr()}})
+	var fresh func(o Options) *bench
+	fresh = func(o Options) *bench {
+		return &bench{handles: handles(t, clients, "acme-"+rand.Text(), o), forward: forward, forget: forget, fresh: fresh}
+	}
+	return fresh(patient)
 }
 
 func openRedis(t testing.TB) *bench {
@@ -96,33 +100,50 @@ func openRedis(t testing.TB) *bench {
 	if addr == "" {
 		t.Skip("set BURSAR_TEST_REDIS to run against a real Redis")
 	}
-	b := openClients(t, &redis.UniversalOptions{Addrs: []string{addr}, DB: 5}, "test-"+rand.Text())
-	b.forward = func(d time.Duration) { // its clock cannot be moved, but the scripts' view of it can
-		for _, h := range b.handles {
-			h.(*Redis).drift += d
+	clients := connect(t, &redis.UniversalOptions{Addrs: []string{addr}, DB: 5})
+	orgs := "test-" + rand.Text()
+	t.Cleanup(func() { removeAll(clients[0], "bursar:{"+orgs+"*") })
+	var fresh func(o Options) *bench
+	fresh = func(o Options) *bench {
+		b := &bench{handles: handles(t, clients, orgs+rand.Text(), o), fresh: fresh}
+		b.forward = func(d time.Duration) { // its clock cannot be moved, but the scripts' view of it can
+			for _, h := range b.handles {
+				h.(*Redis).drift += d
+			}
 		}
+		return b
 	}
-	first := b.handles[0].(*Redis)
-	t.Cleanup(func() {
-		for it := first.client.Scan(context.Background(), 0, first.keys.prefix+"*", 1000).Iterator(); it.Next(context.Background()); {
-			first.client.Del(context.Background(), it.Val())
-		}
-	})
-	return b
+	return fresh(patient)
 }
 
-func openClients(t testing.TB, o *redis.UniversalOptions, org string) *bench {
-	b := &bench{}
-	for range 3 {
+// connect makes the clients of a fleet, and closes them last.
+func connect(t testing.TB, o *redis.UniversalOptions) []redis.UniversalClient {
+	clients := make([]redis.UniversalClient, 3)
+	for i := range clients {
 		client := Connect(o)
 		t.Cleanup(func() { client.Close() })
-		r, err := NewRedis(client, org, options)
+		clients[i] = client
+	}
+	return clients
+}
+
+func handles(t testing.TB, clients []redis.UniversalClient, org string, o Options) []store {
+	all := make([]store, len(clients))
+	for i, client := range clients {
+		r, err := NewRedis(client, org, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.handles = append(b.handles, r)
+		all[i] = r
 	}
-	return b
+	return all
+}
+
+func removeAll(client redis.UniversalClient, pattern string) {
+	ctx := context.Background() // the test's own is over
+	for keys := client.Scan(ctx, 0, pattern, 1000).Iterator(); keys.Next(ctx); {
+		client.Del(ctx, keys.Val())
+	}
 }
 
 // hard and soft make charges that end far in the future.
@@ -176,7 +197,7 @@ func wantEqual[T any](t testing.TB, what string, got, want T) {
 	}
 }
 
-func must(t testing.TB, err error) {
+func must(t rapid.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
