@@ -10,7 +10,7 @@ import (
 // Event is one event of a stream. Its bytes are valid until the next call of the stream's Next or Buffered.
 type Event struct {
 	Kind Kind
-	Raw  []byte // all bytes of the event, the blank line at its end included; all events' together are the whole stream
+	Raw  []byte // all bytes of the event, the blank line at its end included; all events' together are the whole stream, up to [DONE]
 	Data []byte // what its data lines say; nil for a comment
 
 	at    int // where Data begins in Raw; -1 if it was joined from several lines

@@ -49,7 +49,7 @@ func (s *Stream) Next() (Event, error) {
 		return s.ahead, nil
 	}
 	for s.closing == nil {
-		if raw := s.split.next(); raw != nil {
+		if raw := s.cut(); raw != nil {
 			return s.read(raw)
 		}
 		s.more(true)
@@ -63,7 +63,7 @@ func (s *Stream) Buffered() bool {
 		return true
 	}
 	for tried := false; ; tried = true {
-		if raw := s.split.next(); raw != nil {
+		if raw := s.cut(); raw != nil {
 			event, err := s.read(raw)
 			s.ahead, s.isAhead = event, err == nil
 			return true
@@ -124,6 +124,15 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 	}
 	s.ahead, s.isAhead = event, true
 	return answer, nil
+}
+
+// cut cuts off the next event; none after [DONE], where clients stop reading.
+func (s *Stream) cut() []byte {
+	raw := s.split.next()
+	for raw != nil && s.done {
+		raw = s.split.next()
+	}
+	return raw
 }
 
 // more gets more bytes.

@@ -113,7 +113,7 @@ func TestStreamEnds(t *testing.T) {
 		if s.Finish() != finish || s.Complete() != (good && finish == "stop") {
 			t.Errorf("%s: finish %q, complete %v, want %q", what, s.Finish(), s.Complete(), finish)
 		}
-		if good && !strings.HasSuffix(text, "\n\n") {
+		if good && (!strings.HasSuffix(text, "\n\n") || strings.Contains(text, "error")) {
 			t.Errorf("%s: its last event has no end: %q", what, text)
 		}
 		if _, again := s.Next(); !good && !errors.Is(again, ErrStreamBroken) || good && !errors.Is(again, io.EOF) {
@@ -137,6 +137,7 @@ func TestStreamEnds(t *testing.T) {
 	f("no JSON", 1, event(start)+"data: hello\n\n"+done, false, "")
 	f("comments", 1, ": a\n\n"+event(start)+": b\n\n"+event(stop)+done+": c\n\n", true, "stop")
 	f("nothing but a comment", 1, ": a\n\n", false, "")
+	f("an error after [DONE]", 1, event(start)+event(stop)+done+"data: {\"error\":{\"message\":\"x\"}}\n\n", true, "stop")
 	f("filtered", 1, event(start)+event(`{"index":0,"delta":{},"finish_reason":"content_filter"}`)+done, true, "content_filter")
 }
 
