@@ -1,12 +1,16 @@
 package tokens
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 const (
 	// longestMerge bounds the memory one merge takes to about 28 bytes per byte of it. A longer piece (a megabyte without any
 	// space or punctuation: no prose, no code) is merged in parts of this length, which can only add a token or two at each cut.
 	longestMerge = 1 << 20
-	// keptMerge bounds what a pooled scratch keeps of a long merge.
+	// keptMerge bounds what a pooled scratch keeps of a long merge. Only so many longer ones as there are processors run at once: more
+	// would not be faster, but hold memory all the same.
 	keptMerge = 16 << 10
 )
 
@@ -16,15 +20,30 @@ type encoding struct {
 	vocabulary *vocabulary
 	classes    *classTable
 	next       splitter
-	scratches  *sync.Pool
+	shared     *shared
 }
 
-func newEncoding(vocabularyFile []byte, classes *classTable, next splitter, scratches *sync.Pool) (*encoding, error) {
+// shared is what all encodings of a Counter work with.
+type shared struct {
+	classes   *classTable
+	scratches sync.Pool
+	long      chan struct{} // holds one element per scratch with more than keptMerge
+}
+
+func newShared() *shared {
+	return &shared{
+		classes:   newClassTable(),
+		scratches: sync.Pool{New: func() any { return new(scratch) }},
+		long:      make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+}
+
+func newEncoding(vocabularyFile []byte, next splitter, s *shared) (*encoding, error) {
 	v, err := parseVocabulary(vocabularyFile)
 	if err != nil {
 		return nil, err
 	}
-	return &encoding{vocabulary: v, classes: classes, next: next, scratches: scratches}, nil
+	return &encoding{vocabulary: v, classes: s.classes, next: next, shared: s}, nil
 }
 
 // scratch is what merging needs to work in. One goroutine has it at a time.
@@ -33,21 +52,32 @@ type scratch struct {
 	list  []part
 	heap  rankHeap
 	seen  pieceMemo
-	steps int // candidates looked at so far, for the tests to bound
+	large bool // list and heap may be larger than is kept
+	steps int  // candidates looked at so far, for the tests to bound
 }
 
-func newScratches() *sync.Pool { return &sync.Pool{New: func() any { return new(scratch) }} }
+func (e *encoding) scratch() *scratch { return e.shared.scratches.Get().(*scratch) }
 
 func (e *encoding) release(s *scratch) {
-	if cap(s.list) > keptMerge {
-		s.list, s.heap = nil, nil
+	if s.large {
+		s.list, s.heap, s.large = nil, nil, false
+		<-e.shared.long
 	}
-	e.scratches.Put(s)
+	e.shared.scratches.Put(s)
+}
+
+// mergeLong merges a piece of up to longestMerge bytes, after waiting for its turn if that takes much memory.
+func (e *encoding) mergeLong(piece []byte, s *scratch) []part {
+	if len(piece) > keptMerge && !s.large {
+		e.shared.long <- struct{}{}
+		s.large = true
+	}
+	return e.vocabulary.mergeLong(piece, s)
 }
 
 // count returns how many tokens the text is.
 func (e *encoding) count(text []byte) int64 {
-	s := e.scratches.Get().(*scratch)
+	s := e.scratch()
 	n := 0
 	for i := 0; i < len(text); {
 		end := e.next(e.classes, text, i)
@@ -80,7 +110,7 @@ func (e *encoding) countMerged(text []byte, start, end int, s *scratch) int {
 	}
 	n := 0
 	for ; start < end; start += longestMerge {
-		list := e.vocabulary.mergeLong(text[start:min(end, start+longestMerge)], s)
+		list := e.mergeLong(text[start:min(end, start+longestMerge)], s)
 		for i := 0; i < len(list); i = int(list[i].next) {
 			n++
 		}
@@ -90,7 +120,7 @@ func (e *encoding) countMerged(text []byte, start, end int, s *scratch) int {
 
 // encode appends the ids of the text's tokens to ids.
 func (e *encoding) encode(ids []uint32, text []byte) []uint32 {
-	s := e.scratches.Get().(*scratch)
+	s := e.scratch()
 	for i := 0; i < len(text); {
 		end := e.next(e.classes, text, i)
 		ids = e.encodePiece(ids, text, i, end, s)
@@ -114,7 +144,7 @@ func (e *encoding) encodePiece(ids []uint32, text []byte, start, end int, s *scr
 	}
 	for ; start < end; start += longestMerge {
 		piece := text[start:min(end, start+longestMerge)]
-		list := v.mergeLong(piece, s)
+		list := e.mergeLong(piece, s)
 		for i := 0; i < len(list); i = int(list[i].next) {
 			ids = append(ids, v.rank(piece, i, int(list[i].next)))
 		}

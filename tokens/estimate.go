@@ -60,7 +60,7 @@ func (e *encoding) estimate(text []byte, r *ratios) int64 {
 // digits, and a foreign letter within a word does not make the word foreign.
 func (e *encoding) tally(text []byte) tally {
 	var t tally
-	s := e.scratches.Get().(*scratch)
+	s := e.scratch()
 	for i := 0; i < len(text); {
 		end := e.next(e.classes, text, i)
 		n := int64(e.countPiece(text, i, end, s))

@@ -11,8 +11,8 @@ type part struct {
 func (v *vocabulary) mergeLong(piece []byte, s *scratch) []part {
 	n := len(piece)
 	if cap(s.list) < n {
-		s.list = make([]part, n)
-		s.heap = make(rankHeap, 0, n)
+		s.list = make([]part, max(n, 512)) // most pieces are shorter: one allocation does for them
+		s.heap = make(rankHeap, 0, max(n, 512))
 	}
 	list, heap := s.list[:n], s.heap[:0]
 	for i := range list {

@@ -83,7 +83,7 @@ func TestEncodeEqualsTiktoken(t *testing.T) {
 // and white space.
 func TestEncodeEqualsTiktokenOnEveryCodePoint(t *testing.T) {
 	step := rune(1)
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		step = 17
 	}
 	for _, o := range mustOracles(t) {
@@ -104,9 +104,9 @@ func TestEncodeEqualsTiktokenOnEveryCodePoint(t *testing.T) {
 }
 
 func TestEncodeEqualsTiktokenOnRandomText(t *testing.T) {
-	rounds := 3000
-	if testing.Short() {
-		rounds = 300
+	rounds := 2000
+	if testing.Short() || raceEnabled {
+		rounds = 200
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, o := range mustOracles(t) {
