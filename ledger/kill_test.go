@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,22 +15,19 @@ import (
 
 const killDir = "BURSAR_TEST_KILL_DIR"
 
-// killed is what the killed process does: it holds and appends from several goroutines, and prints what was acknowledged.
-func killed() bool {
-	dir := os.Getenv(killDir)
-	if dir == "" {
-		return false
-	}
+// serveUntilKilled is the process that TestKill kills: it holds and appends from several goroutines, and prints what was
+// acknowledged.
+func serveUntilKilled(dir string) {
 	l, err := Open(dir, Options{SegmentSize: 64 << 10, CommitEvery: time.Millisecond, KeepOpens: true})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
 	}
-	var print sync.Mutex
+	var printing sync.Mutex
 	say := func(what string, n int) {
-		print.Lock()
-		defer print.Unlock()
-		_, _ = os.Stdout.WriteString(fmt.Sprintf("%s %d\n", what, n))
+		printing.Lock()
+		defer printing.Unlock()
+		_, _ = fmt.Fprintf(os.Stdout, "%s %d\n", what, n) // one write: os.Stdout is not buffered
 	}
 	base := os.Getpid() * 100_000
 	for worker := range 4 {
@@ -50,94 +46,119 @@ func killed() bool {
 	select {}
 }
 
-// TestKill kills a gateway at random moments. What it had acknowledged is there, once; each hold without a row is one orphan.
+// acknowledged is what the killed processes said is safe.
+type acknowledged struct {
+	rows, holds []int
+	orphans     map[string]bool // and what became of holds without a row
+}
+
+// TestKill kills a gateway at random moments. What it had acknowledged is there, once; each hold without a row is one orphan. While
+// it runs, a reader in another process (this one) sees all that was acknowledged.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
-	rows, holds := map[int]bool{}, map[int]bool{}
-	orphans := map[string]bool{}
-	for range 25 {
-		runAndKill(t, dir, func(what string, n int) {
-			switch what {
-			case "row":
-				rows[n] = true
-			case "hold":
-				holds[n] = true
-			}
-		})
+	all := acknowledged{orphans: map[string]bool{}}
+	kills := 25
+	for range kills {
+		all.runAndKill(t, dir)
 		l := open(t, dir, Options{})
 		if d := l.Recovered().Damage; len(d) > 0 {
 			t.Fatal(d[0])
 		}
 		for _, o := range l.Recovered().Orphans {
-			if orphans[o.ID] {
+			if all.orphans[o.ID] {
 				t.Fatalf("orphan %s twice", o.ID)
 			}
-			orphans[o.ID] = true
+			all.orphans[o.ID] = true
 		}
-		checkBooks(t, l, rows, holds, orphans)
+		all.check(t, l)
 		must(t, l.Close())
 	}
-	t.Logf("25 kills: %d rows and %d holds acknowledged, %d orphans", len(rows), len(holds), len(orphans))
+	t.Logf("%d kills: %d rows and %d holds acknowledged, %d orphans", kills, len(all.rows), len(all.holds), len(all.orphans))
 }
 
-func runAndKill(t *testing.T, dir string, note func(what string, n int)) {
+func (a *acknowledged) runAndKill(t *testing.T, dir string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), killDir+"="+dir)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
+	defer func() { _ = cmd.Wait() }() // it was killed
 	lines := bufio.NewScanner(out)
-	if !lines.Scan() {
-		t.Fatal("the gateway said nothing")
-	}
-	timer := time.AfterFunc(time.Duration(rand.IntN(60_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	for ok := true; ok; ok = lines.Scan() {
-		var what string
-		var n int
-		if _, err := fmt.Sscanf(lines.Text(), "%s %d", &what, &n); err == nil && strings.HasPrefix(lines.Text(), what+" ") {
-			note(what, n)
+	for n := 0; lines.Scan(); n++ {
+		if n == 0 {
+			time.AfterFunc(time.Duration(rand.IntN(60_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		}
+		a.note(t, lines.Text())
+		if n == 100 {
+			a.readBeside(t, dir)
 		}
 	}
-	_ = cmd.Wait() // it was killed
 }
 
-// checkBooks compares the ledger with what was acknowledged. A row whose acknowledgement was cut off may be there as well.
-func checkBooks(t *testing.T, l *Ledger, rows, holds map[int]bool, orphans map[string]bool) {
+func (a *acknowledged) note(t *testing.T, line string) {
+	t.Helper()
+	var what string
+	var n int
+	if _, err := fmt.Sscanf(line, "%s %d", &what, &n); err != nil {
+		t.Fatalf("the gateway said %q", line)
+	}
+	if what == "row" {
+		a.rows = append(a.rows, n)
+	} else {
+		a.holds = append(a.holds, n)
+	}
+}
+
+// readBeside reads beside the running gateway.
+func (a *acknowledged) readBeside(t *testing.T, dir string) {
+	t.Helper()
+	reader, err := OpenReader(dir)
+	must(t, err)
+	defer func() { must(t, reader.Close()) }()
+	s, err := reader.Report(t.Context(), Query{})
+	must(t, err)
+	if want := int64(len(a.rows) + len(a.orphans)); s.Requests < want {
+		t.Fatalf("a reader sees %d requests where %d were acknowledged", s.Requests, want)
+	}
+	verify(t, reader)
+}
+
+// check compares the ledger with what was acknowledged. A row whose acknowledgement was cut off may be there as well.
+func (a *acknowledged) check(t *testing.T, l *Ledger) {
 	t.Helper()
 	must(t, l.Flush(t.Context()))
 	found := map[string]Kind{}
 	var spend pricing.Nano
-	all, err := l.db.Query("SELECT id, kind, cost FROM rows")
+	rows, err := l.db.Query("SELECT id, kind, cost FROM rows")
 	must(t, err)
-	defer func() { _ = all.Close() }()
-	for all.Next() {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
 		var id string
 		var kind Kind
 		var cost pricing.Nano
-		must(t, all.Scan(&id, &kind, &cost))
+		must(t, rows.Scan(&id, &kind, &cost))
 		if _, twice := found[id]; twice {
 			t.Fatalf("%s is booked twice", id)
 		}
 		found[id] = kind
 		spend += cost
-		if kind == KindOrphan != orphans[id] {
-			t.Fatalf("%s is of kind %s, recovered as orphan: %v", id, kind, orphans[id])
+		if (kind == KindOrphan) != a.orphans[id] {
+			t.Fatalf("%s is of kind %s, recovered as orphan: %v", id, kind, a.orphans[id])
 		}
 	}
-	must(t, all.Err())
-	for n := range rows {
-		if kind, ok := found[row(n).ID]; !ok || kind != KindRequest {
+	must(t, rows.Err())
+	for _, n := range a.rows {
+		if kind, ok := found[rowID(n)]; !ok || kind != KindRequest {
 			t.Fatalf("row %d was acknowledged and is not booked as a request", n)
 		}
 	}
-	for n := range holds {
-		if _, ok := found[row(n).ID]; !ok {
+	for _, n := range a.holds {
+		if _, ok := found[rowID(n)]; !ok {
 			t.Fatalf("hold %d was acknowledged and is neither a row nor an orphan", n)
 		}
 	}
-	if a := verify(t, &l.Reader); a.Spend != spend || a.Rows != int64(len(found)) {
-		t.Fatalf("statements have %d rows and %d, the rows %d and %d", a.Rows, a.Spend, len(found), spend)
+	if audit := verify(t, &l.Reader); audit.Spend != spend || audit.Rows != int64(len(found)) {
+		t.Fatalf("statements have %d rows and %d, the rows %d and %d", audit.Rows, audit.Spend, len(found), spend)
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ var morning = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 func row(n int) *Row {
 	i := int64(n)
 	r := &Row{
-		ID: fmt.Sprintf("req_%08d", n), Time: morning.UnixNano() + i*int64(7*time.Second), Duration: time.Duration(i) + 1, FirstByte: 2,
+		ID: rowID(n), Time: morning.UnixNano() + i*int64(7*time.Second), Duration: time.Duration(i) + 1, FirstByte: 2,
 		Team: fmt.Sprintf("team%d", n%3), Project: fmt.Sprintf("project%d", n%5), Key: fmt.Sprintf("key%d", n%7), User: fmt.Sprintf("user%d", n%4),
 		Asked: "auto", Rule: fmt.Sprintf("rule%d", n%2), Decision: "rule", Reason: "answered", Status: 200,
 		Target: fmt.Sprintf("openai/m%d", n%2), Tier: []string{"cheap", "premium"}[n%2], Attempts: 1, Stream: n%2 == 0,
@@ -35,6 +36,8 @@ func row(n int) *Row {
 	}
 	return r
 }
+
+func rowID(n int) string { return fmt.Sprintf("req_%08d", n) }
 
 func open(t testing.TB, dir string, options Options) *Ledger {
 	t.Helper()
@@ -66,8 +69,8 @@ func verify(t testing.TB, r *Reader) Audit {
 }
 
 func TestMain(m *testing.M) {
-	if killed() { // the re-executed half of TestKill
-		return
+	if dir := os.Getenv(killDir); dir != "" { // the re-executed half of TestKill
+		serveUntilKilled(dir)
 	}
 	goleak.VerifyTestMain(m)
 }
