@@ -2,6 +2,22 @@ package prompt
 
 import "bytes"
 
+// names are the members of one kind of object. There are few, so a walk over them is faster than a map.
+type names []struct {
+	name  string
+	field field
+}
+
+// find returns the field of a name as it is spelled.
+func (n names) find(key []byte) (field, bool) {
+	for i := range n {
+		if string(key) == n[i].name {
+			return n[i].field, true
+		}
+	}
+	return fieldUnknown, false
+}
+
 // field is a member that means something to the gateway.
 type field uint8
 
@@ -32,19 +48,19 @@ const (
 var capFields = [...]field{fieldMaxTokens, fieldMaxCompletionTokens, fieldMaxOutputTokens}
 
 // requestFields are the members of a chat request, as of OpenAI's specification, and those of other servers that reach no prompt.
-var requestFields = map[string]field{
-	"model": fieldModel, "messages": fieldMessages, "stream": fieldStream, "stream_options": fieldStreamOptions,
-	"max_tokens": fieldMaxTokens, "max_completion_tokens": fieldMaxCompletionTokens, "max_output_tokens": fieldMaxOutputTokens,
-	"n": fieldN, "tools": fieldTools, "functions": fieldFunctions, "tool_choice": fieldToolChoice, "function_call": fieldFunctionCall,
-	"response_format": fieldResponseFormat, "prediction": fieldPrediction, "user": fieldUser,
+var requestFields = names{
+	{"model", fieldModel}, {"messages", fieldMessages}, {"stream", fieldStream}, {"stream_options", fieldStreamOptions},
+	{"max_tokens", fieldMaxTokens}, {"max_completion_tokens", fieldMaxCompletionTokens}, {"max_output_tokens", fieldMaxOutputTokens},
+	{"n", fieldN}, {"tools", fieldTools}, {"functions", fieldFunctions}, {"tool_choice", fieldToolChoice}, {"function_call", fieldFunctionCall},
+	{"response_format", fieldResponseFormat}, {"prediction", fieldPrediction}, {"user", fieldUser},
 
-	"metadata": fieldLabel, "safety_identifier": fieldLabel, "prompt_cache_key": fieldLabel, "prompt_cache_retention": fieldLabel,
+	{"metadata", fieldLabel}, {"safety_identifier", fieldLabel}, {"prompt_cache_key", fieldLabel}, {"prompt_cache_retention", fieldLabel},
 
-	"audio": fieldPassed, "frequency_penalty": fieldPassed, "logit_bias": fieldPassed, "logprobs": fieldPassed, "min_p": fieldPassed,
-	"modalities": fieldPassed, "parallel_tool_calls": fieldPassed, "presence_penalty": fieldPassed, "prompt_cache_options": fieldPassed,
-	"reasoning": fieldPassed, "reasoning_effort": fieldPassed, "repetition_penalty": fieldPassed, "seed": fieldPassed,
-	"service_tier": fieldPassed, "stop": fieldPassed, "store": fieldPassed, "temperature": fieldPassed, "thinking": fieldPassed,
-	"top_k": fieldPassed, "top_logprobs": fieldPassed, "top_p": fieldPassed, "verbosity": fieldPassed, "web_search_options": fieldPassed,
+	{"audio", fieldPassed}, {"frequency_penalty", fieldPassed}, {"logit_bias", fieldPassed}, {"logprobs", fieldPassed}, {"min_p", fieldPassed},
+	{"modalities", fieldPassed}, {"parallel_tool_calls", fieldPassed}, {"presence_penalty", fieldPassed}, {"prompt_cache_options", fieldPassed},
+	{"reasoning", fieldPassed}, {"reasoning_effort", fieldPassed}, {"repetition_penalty", fieldPassed}, {"seed", fieldPassed},
+	{"service_tier", fieldPassed}, {"stop", fieldPassed}, {"store", fieldPassed}, {"temperature", fieldPassed}, {"thinking", fieldPassed},
+	{"top_k", fieldPassed}, {"top_logprobs", fieldPassed}, {"top_p", fieldPassed}, {"verbosity", fieldPassed}, {"web_search_options", fieldPassed},
 }
 
 // Members of a message, of a part of its content, of a tool call, and of stream_options.
@@ -75,37 +91,37 @@ const (
 	inIncludeUsage
 )
 
-var messageFields = map[string]field{
-	"role": inRole, "content": inContent, "name": inName, "tool_calls": inToolCalls, "tool_call_id": inToolCallID,
-	"function_call": inFunctionCall, "refusal": inRefusal, "reasoning_content": inReasoning,
+var messageFields = names{
+	{"role", inRole}, {"content", inContent}, {"name", inName}, {"tool_calls", inToolCalls}, {"tool_call_id", inToolCallID},
+	{"function_call", inFunctionCall}, {"refusal", inRefusal}, {"reasoning_content", inReasoning},
 }
 
-var partFields = map[string]field{
-	"type": inType, "text": inText, "refusal": inRefusal, "image_url": inImage, "input_audio": inAudio, "file": inFile,
+var partFields = names{
+	{"type", inType}, {"text", inText}, {"refusal", inRefusal}, {"image_url", inImage}, {"input_audio", inAudio}, {"file", inFile},
 }
 
 var (
-	imageFields    = map[string]field{"url": inURL, "detail": inDetail}
-	callFields     = map[string]field{"id": inID, "type": inType, "function": inFunction, "custom": inCustom}
-	functionFields = map[string]field{"name": inName, "arguments": inArguments, "input": inInput}
-	optionFields   = map[string]field{"include_usage": inIncludeUsage}
+	imageFields    = names{{"url", inURL}, {"detail", inDetail}}
+	callFields     = names{{"id", inID}, {"type", inType}, {"function", inFunction}, {"custom", inCustom}}
+	functionFields = names{{"name", inName}, {"arguments", inArguments}, {"input", inInput}}
+	optionFields   = names{{"include_usage", inIncludeUsage}}
 )
 
 // sealedFields are members, at any depth of a message, that forbid to edit it.
-var sealedFields = map[string]field{
-	"cache_control": inSealed, "prompt_cache_breakpoint": inSealed, "signature": inOpaque, "thought_signature": inOpaque,
-	"thoughtSignature": inOpaque, "encrypted_content": inOpaque, "reasoning_details": inOpaque, "redacted_thinking": inOpaque,
-	"thinking_blocks": inOpaque,
+var sealedFields = names{
+	{"cache_control", inSealed}, {"prompt_cache_breakpoint", inSealed}, {"signature", inOpaque}, {"thought_signature", inOpaque},
+	{"thoughtSignature", inOpaque}, {"encrypted_content", inOpaque}, {"reasoning_details", inOpaque}, {"redacted_thinking", inOpaque},
+	{"thinking_blocks", inOpaque},
 }
 
 // aliasOf returns the known name that a key is another spelling of, "" if it is none. Decoders that ignore case, as Go's does, would
 // take it for that member, and ours would not.
-func aliasOf(key []byte, known map[string]field) string {
-	if isPlain(key) {
+func aliasOf(key []byte, escaped bool, known names) string {
+	if !escaped && isPlain(key) {
 		return ""
 	}
-	for name := range known {
-		if len(name) <= len(key) && bytes.EqualFold(key, []byte(name)) {
+	for i := range known {
+		if name := known[i].name; len(name) <= len(key) && bytes.EqualFold(key, []byte(name)) {
 			return name
 		}
 	}

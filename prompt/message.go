@@ -173,7 +173,7 @@ func (r *reader) inside(m *message) jsonspan.Value {
 
 // seal looks at the current member's name.
 func (r *reader) seal(m *message) {
-	switch sealedFields[string(r.w.Key.Of(r.e.body))] {
+	switch f, _ := sealedFields.find(r.w.Key.Of(r.e.body)); f {
 	case inSealed:
 		m.sealed = true
 	case inOpaque:

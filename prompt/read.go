@@ -24,7 +24,9 @@ func (e *Envelope) Read(body []byte) error {
 	r := reader{e: e, w: jsonspan.Walk(body)}
 	r.request()
 	if r.fault == nil {
-		r.syntax(r.w.End())
+		if err := r.w.End(); err != nil {
+			r.syntax(err)
+		}
 	}
 	if r.fault == nil {
 		r.doubled()
@@ -75,19 +77,14 @@ func (r *reader) request() {
 
 // known returns which of the known members the current one is, and refuses another spelling of one. Seen, if given, gathers the
 // members of one object, and refuses those that come twice.
-func (r *reader) known(names map[string]field, seen *uint32, in place) field {
+func (r *reader) known(members names, seen *uint32, in place) field {
 	key := r.w.Key.Of(r.e.body)
-	f, ok := names[string(key)]
+	f, ok := members.find(key)
 	if !ok {
 		if r.w.KeyEscaped {
 			key = r.e.textOf(r.w.Key, true)
-			f, ok = names[string(key)]
 		}
-		alias := aliasOf(key, names)
-		if ok {
-			alias = string(key)
-		}
-		if alias != "" {
+		if alias := aliasOf(key, r.w.KeyEscaped, members); alias != "" {
 			in.at, in.member = r.w.Key.Start, alias
 			r.alias(in)
 		}
@@ -135,9 +132,9 @@ func (r *reader) streamOptions() jsonspan.Value {
 // doubled refuses members of the request that come twice, known or not: of two, each reader may take another.
 func (r *reader) doubled() {
 	e := r.e
-	slices.SortFunc(e.members, e.compareKeys)
+	slices.SortFunc(e.members, func(a, b member) int { return e.compareKeys(&a, &b) })
 	for i := 1; i < len(e.members); i++ {
-		if m := e.members[i]; e.compareKeys(e.members[i-1], m) == 0 {
+		if m := &e.members[i]; e.compareKeys(&e.members[i-1], m) == 0 {
 			r.twice(place{index: -1, at: max(m.key.Start, e.members[i-1].key.Start), member: string(m.key.Of(e.body))})
 			return
 		}
@@ -145,7 +142,7 @@ func (r *reader) doubled() {
 }
 
 // compareKeys orders members by name.
-func (e *Envelope) compareKeys(a, b member) int {
+func (e *Envelope) compareKeys(a, b *member) int {
 	keyA, keyB := a.key.Of(e.body), b.key.Of(e.body)
 	if a.escaped {
 		keyA, _ = jsonspan.Unescape(nil, keyA)

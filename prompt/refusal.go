@@ -38,7 +38,7 @@ func (p place) param() string {
 func (r *reader) syntax(err error) {
 	var e *jsonspan.Error
 	if !errors.As(err, &e) {
-		return
+		panic("BUG: a walk failed without a jsonspan.Error: " + err.Error())
 	}
 	hint := "Send one JSON object in UTF-8."
 	if len(bytes.TrimSpace(r.e.body)) == 0 {
