@@ -17,7 +17,8 @@ type Memory struct {
 	options Options
 
 	mu      sync.Mutex
-	base    time.Time // times are kept as durations since then: on the monotonic clock, if the clock has one
+	base    time.Time     // times are kept as durations since then: on the monotonic clock, if the clock has one
+	seen    time.Duration // the time of the last reserve or expire: near enough for what a settle needs it for
 	windows map[string]*window
 	ids     map[string]*holding // open, expired, and closed ones that are still remembered
 	leases  holdHeap            // open ones by the end of their lease
@@ -58,7 +59,7 @@ const (
 )
 
 // rememberMost bounds the closed IDs that a Memory remembers: unlike with Redis no call can be late by more than a goroutine's delay.
-const rememberMost = 1 << 16
+const rememberMost = 4096
 
 // NewMemory makes an empty store. clock is time.Now if nil.
 func NewMemory(clock func() time.Time, o Options) *Memory {
@@ -80,6 +81,7 @@ func (m *Memory) Reserve(_ context.Context, h *Hold) (Grant, error) {
 	now := m.clock().Sub(m.base)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.seen = now
 	m.forget(now)
 	if b, known := m.ids[h.ID]; known {
 		if b.state != holdOpen {
@@ -158,10 +160,9 @@ func (m *Memory) settle(id string, actual pricing.Nano, charges *[]Charge) (Sett
 	if err := checkActual(id, actual); err != nil {
 		return Settled{}, err
 	}
-	now := m.clock().Sub(m.base)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.forget(now)
+	now := m.seen
 	b, known := m.ids[id]
 	switch {
 	case !known && charges == nil:

@@ -22,6 +22,7 @@ func (m *Memory) Expire(context.Context) error {
 	now := clock.Sub(m.base)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.seen = now
 	for range expireMost {
 		if len(m.leases) == 0 || m.leases[0].until > now {
 			break

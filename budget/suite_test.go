@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,6 +43,7 @@ type bench struct {
 	forward func(time.Duration)  // moves the clock by which leases run
 	forget  func(time.Duration)  // moves it and the one by which closed IDs are forgotten; nil if that cannot be moved
 	fresh   func(Options) *bench // an empty store on the same server
+	calls   int                  // how many calls each of a crowd may make in reasonable time
 }
 
 var patient = Options{Timeout: 5 * time.Second} // the tests' machines are slow at times, and a deadline is not what they test
@@ -73,7 +76,7 @@ func (c *testClock) forward(d time.Duration) { c.now.Add(int64(d)) }
 func openMemory(o Options) *bench {
 	clock := &testClock{}
 	m := NewMemory(clock.Now, o)
-	return &bench{handles: []store{m, m, m}, forward: clock.forward, forget: clock.forward, fresh: openMemory}
+	return &bench{handles: []store{m, m, m}, forward: clock.forward, forget: clock.forward, fresh: openMemory, calls: 100}
 }
 
 func openMiniredis(t testing.TB) *bench {
@@ -90,7 +93,7 @@ func openMiniredis(t testing.TB) *bench {
 	clients := connect(t, &redis.UniversalOptions{Addrs: []string{server.Addr()}})
 	var fresh func(o Options) *bench
 	fresh = func(o Options) *bench {
-		return &bench{handles: handles(t, clients, "acme-"+rand.Text(), o), forward: forward, forget: forget, fresh: fresh}
+		return &bench{handles: handles(t, clients, "acme-"+rand.Text(), o), forward: forward, forget: forget, fresh: fresh, calls: 5}
 	}
 	return fresh(patient)
 }
@@ -105,7 +108,7 @@ func openRedis(t testing.TB) *bench {
 	t.Cleanup(func() { removeAll(clients[0], "bursar:{"+orgs+"*") })
 	var fresh func(o Options) *bench
 	fresh = func(o Options) *bench {
-		b := &bench{handles: handles(t, clients, orgs+rand.Text(), o), fresh: fresh}
+		b := &bench{handles: handles(t, clients, orgs+rand.Text(), o), fresh: fresh, calls: 50}
 		b.forward = func(d time.Duration) { // its clock cannot be moved, but the scripts' view of it can
 			for _, h := range b.handles {
 				h.(*Redis).drift += d
@@ -321,5 +324,113 @@ func TestExpireAndLateSettle(t *testing.T) {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("reserve of an expired ID: %v, want ErrClosed", err)
 		}
+	})
+}
+
+// TestLargeBudgets: beyond 2^53 nano-dollars a double cannot tell one nano-dollar from the next.
+func TestLargeBudgets(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s := b.handles[0]
+		const year = 100_000_000*pricing.Dollar + 1
+		company := hard("org/yearly/2026", year)
+		_, err := s.Charge(t.Context(), "restored", []Charge{company}, year-3)
+		must(t, err)
+		wantEqual(t, "too much by one", reserve(t, s, "a", 4, 4, company).OK, false)
+		wantEqual(t, "what is left", reserve(t, s, "b", 4, 1, company).Amount, 3)
+		wantEqual(t, "a full budget", reserve(t, s, "c", 1, 1, company).OK, false)
+		settle(t, s, "b", 2)
+		wantStates(t, s, []Charge{company}, year-1, 0)
+		wantEqual(t, "the last one", reserve(t, s, "d", year, 1, company), Grant{OK: true, Amount: 1, Short: 0, States: []State{{year - 1, 1, year}}})
+		wide := hard("org/total", maxUsed)
+		wantEqual(t, "a large hold", reserve(t, s, "e", MaxAmount, MaxAmount, wide).OK, true)
+		wantEqual(t, "a large settle", settle(t, s, "e", MaxAmount-1), Settled{Applied: true, Held: MaxAmount})
+		wantStates(t, s, []Charge{wide}, MaxAmount-1, 0)
+	})
+}
+
+// TestNoCounterOverflows: a soft budget never refuses, but before int64 ends the store does.
+func TestNoCounterOverflows(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s, user, ctx := b.handles[0], []Charge{soft("user", 1)}, t.Context()
+		for i := range 9 {
+			_, err := s.Charge(ctx, fmt.Sprint(i), user, MaxAmount)
+			must(t, err)
+		}
+		if _, err := s.Charge(ctx, "a", user, MaxAmount); err == nil {
+			t.Error("charge: no error")
+		}
+		if _, err := s.Reserve(ctx, &Hold{ID: "b", Want: 1, Charges: user, Lease: time.Minute}); err == nil {
+			t.Error("reserve: no error")
+		}
+		wantStates(t, s, user, 9*MaxAmount, 0)
+	})
+}
+
+func TestChargeTakesTheTruth(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s, ctx, team := b.handles[0], t.Context(), []Charge{hard("team", 1000)}
+		charge := func(id string, amount pricing.Nano, want Settled) {
+			t.Helper()
+			got, err := b.handles[1].Charge(ctx, id, team, amount)
+			must(t, err)
+			wantEqual(t, "charge "+id, got, want)
+		}
+		reserve(t, s, "open", 10, 10, team...)
+		reserve(t, s, "settled", 10, 10, team...)
+		settle(t, s, "settled", 5)
+		charge("open", 7, Settled{Applied: true, Held: 10})
+		charge("settled", 5, Settled{Held: 10})
+		charge("no hold", 3, Settled{Applied: true})
+		charge("no hold", 3, Settled{})
+		reserve(t, s, "expired", 10, 10, team...)
+		b.forward(time.Hour)
+		must(t, s.Expire(ctx))
+		charge("expired", 1, Settled{Applied: true, Held: 10, Late: true, Correction: -9})
+		wantStates(t, s, team, 16, 0)
+	})
+}
+
+func TestBadHoldsAreRefused(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		f := func(h Hold, want string) {
+			t.Helper()
+			if _, err := b.handles[0].Reserve(t.Context(), &h); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: %v, want an error with %q", h, err, want)
+			}
+		}
+		f(Hold{ID: "", Lease: 1e9}, "ID")
+		f(Hold{ID: "a\nb", Lease: 1e9}, "line break")
+		f(Hold{ID: "a", Want: 1}, "lease")
+		f(Hold{ID: "a", Want: 1, Least: 2, Lease: 1e9}, "Least")
+		f(Hold{ID: "a", Want: -1, Least: -1, Lease: 1e9}, "Least")
+		f(Hold{ID: "a", Want: MaxAmount + 1, Lease: 1e9}, "Want")
+		f(Hold{ID: "a", Lease: 1e9, Charges: []Charge{{}}}, "empty")
+		f(Hold{ID: "a", Lease: 1e9, Charges: []Charge{{Key: "a\nb"}}}, "line break")
+		f(Hold{ID: "a", Lease: 1e9, Charges: []Charge{{Key: "a", Limit: -1}}}, "limit")
+		if _, err := b.handles[0].Settle(t.Context(), "a", -1); err == nil {
+			t.Error("settle of a negative cost: no error")
+		}
+	})
+}
+
+func TestClosedHoldsAreForgotten(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		if b.forget == nil {
+			t.Skip("its clock cannot be moved")
+		}
+		s, team := b.handles[0], hard("team", 100)
+		reserve(t, s, "expired", 10, 10, team)
+		reserve(t, s, "settled", 10, 10, team)
+		settle(t, s, "settled", 4)
+		b.forget(2 * time.Minute)
+		must(t, s.Expire(t.Context()))
+		b.forget(20 * time.Minute)
+		reserve(t, s, "settled", 1, 1, team) // as new: it has long been forgotten
+		b.forget(6 * 24 * time.Hour)
+		wantEqual(t, "late settle within a week", settle(t, s, "expired", 10).Late, true)
+		b.forget(8 * 24 * time.Hour)
+		reserve(t, s, "later", 0, 0, team)
+		wantEqual(t, "settle of a forgotten ID", settle(t, s, "expired", 4), Settled{Unknown: true})
+		wantStates(t, s, []Charge{team}, 14, 1)
 	})
 }
