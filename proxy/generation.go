@@ -56,9 +56,16 @@ func (s *Server) Use(p *policy.Policy) error {
 	for _, r := range p.Routes {
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()
 	}
-	// Twice: what requests settled under the old policy while the first one ran is in the ledger by the second.
-	for range 2 {
-		if err := s.restore(context.Background(), g); err != nil {
+	ctx := context.Background()
+	if s.Embedded {
+		// Twice: what requests settled under the old policy while the first one ran is in the ledger by the second.
+		for range 2 {
+			if err := s.restore(ctx, g); err != nil {
+				return err
+			}
+		}
+	} else if s.current.Load() == nil {
+		if err := s.acquaint(ctx, g); err != nil {
 			return err
 		}
 	}

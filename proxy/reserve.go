@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,6 +68,9 @@ func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.F
 	t.seeded = t.hold.Seed
 	grant, err := s.budgets.Reserve(context.Background(), &t.hold)
 	if err != nil {
+		if errors.Is(err, budget.ErrStoreLost) {
+			s.settling.lost()
+		}
 		return nil, storeDown(err)
 	}
 	s.views.note(t.charges, grant.States)

@@ -98,14 +98,22 @@ func (s *Server) windowsOf(ctx context.Context, g *generation, b *policy.Budget)
 	return all, nil
 }
 
+// acquaint gives a fleet's store that remembers nothing what this gateway's ledger knows, before the first request.
+func (s *Server) acquaint(ctx context.Context, g *generation) error {
+	known, err := s.budgets.Known(ctx)
+	if err != nil || known {
+		return nil // a store that is down says so to every request
+	}
+	return s.regain(ctx, g)
+}
+
 // regain brings a fleet's store back that has lost its memory: this gateway adds what its own ledger knows of each window, as
 // every other gateway does with its own, and only then holds money again.
-func (s *Server) regain(ctx context.Context) error {
+func (s *Server) regain(ctx context.Context, g *generation) error {
 	lost, ok := s.budgets.(interface{ Resume() })
 	if !ok {
 		return nil
 	}
-	g := s.current.Load()
 	for _, line := range g.budgets {
 		windows, err := s.windowsOf(ctx, g, line.budget)
 		if err != nil {

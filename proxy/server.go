@@ -53,6 +53,7 @@ type Budgets interface {
 	Charge(ctx context.Context, id string, charges []budget.Charge, amount pricing.Nano) (budget.Settled, error)
 	RenewAll(ctx context.Context, ids []string, lease time.Duration) error
 	States(ctx context.Context, charges []budget.Charge, into []budget.State) error
+	Known(ctx context.Context) (bool, error)
 	Expire(ctx context.Context) error
 	Orphans(ctx context.Context, most int) ([]budget.Orphan, error)
 	AckOrphan(ctx context.Context, id string) error
@@ -122,6 +123,7 @@ func New(rooms Rooms, options Options) *Server {
 	s.settling.start(s, &s.running)
 	s.running.Go(func() { s.keepLeases(ctx) })
 	s.running.Go(func() { s.sweep(ctx) })
+	s.running.Go(func() { s.restoreLost(ctx) })
 	return s
 }
 

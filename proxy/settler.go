@@ -11,7 +11,8 @@ import (
 // settler settles holds off the reply path. The ledger row is journalled before, so nothing is lost between; what the store does
 // not take, because it is down, is tried again until it does. A hold that expires meanwhile is corrected by its late settle.
 type settler struct {
-	queue chan settlement
+	queue  chan settlement
+	regain chan struct{} // the store has lost its memory
 }
 
 type settlement struct {
@@ -24,11 +25,33 @@ const settleQueue = 4096
 
 func (q *settler) start(s *Server, running *sync.WaitGroup) {
 	q.queue = make(chan settlement, settleQueue)
+	q.regain = make(chan struct{}, 1)
 	running.Go(func() {
 		for next := range q.queue {
 			s.settleHold(next)
 		}
 	})
+}
+
+// lost asks for the store's memory to be restored. Requests are refused until it is.
+func (q *settler) lost() {
+	select {
+	case q.regain <- struct{}{}:
+	default: // asked already
+	}
+}
+
+// restoreLost restores a store that has lost its memory, whenever one has.
+func (s *Server) restoreLost(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.settling.regain:
+			err := s.regain(ctx, s.current.Load())
+			s.Warn("the budget store had lost its memory; restored it from this gateway's ledger", err)
+		}
+	}
 }
 
 // close settles what is queued and ends.

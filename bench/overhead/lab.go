@@ -89,7 +89,7 @@ func (l *lab) start(p plan) error {
 
 // bursar starts a gateway with everything on, and a key for it.
 func (l *lab) bursar(name, addr, bin string, more ...string) error {
-	data := filepath.Join(l.dir, name)
+	data := filepath.Join(l.dir, "data-"+name)
 	key, err := exec.Command(bin, "keys", "add", "-team", "bench", "-data", data).Output()
 	if err != nil {
 		return fmt.Errorf("bursar keys add: %w", err)

@@ -50,7 +50,7 @@ func (p payload) body(n uint64) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `{"model":"cheap","stream":%t,"max_tokens":128,"messages":[{"role":"system","content":"You answer for a web shop."},`+
 		`{"role":"user","content":"Case %d. `, p.stream, n)
-	for at := int(n*7) % len(text); b.Len() < p.bytes; at = 0 {
+	for at := int(n * 7 % uint64(len(text))); b.Len() < p.bytes; at = 0 {
 		b.WriteString(text[at:min(len(text), at+p.bytes-b.Len()+1)])
 	}
 	b.WriteString(`"}]}`)

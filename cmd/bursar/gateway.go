@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"bursar/admin"
@@ -240,5 +239,3 @@ func (g *gateway) gauges() {
 	})
 }
 
-// dataFile is a file of the data folder.
-func (o gatewayOptions) dataFile(name string) string { return filepath.Join(o.data, name) }
