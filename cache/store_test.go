@@ -234,7 +234,8 @@ func TestIsolationOfStores(t *testing.T) {
 		flush(t, s)
 		for _, key := range []Key{
 			keyOf("team=sales", "m", "question"), keyOf("key=search", "m", "question"), keyOf("everyone", "m", "question"),
-			keyOf("team=search", "n", "question"), keyOf("team=search", "mquestion"), keyOf("team=search", "m", "question", ""), {},
+			keyOf("team=search", "n", "question"), keyOf("team=search", "mquestion"), keyOf("team=search", "m", "question", ""),
+			{},
 		} {
 			if a, ok := s.Get(t.Context(), key); ok {
 				t.Errorf("%v got %q", key, a.Body)
