@@ -100,7 +100,7 @@ func (u *Upstream) send(conn *conn, c *Call) error {
 		h.Set(extra.Name, extra.Value)
 	}
 	if u.auth != "" {
-		h.Set("Authorization", u.auth)
+		h.Set(u.authHeader, u.auth)
 	}
 	if c.RequestID != "" {
 		h.Set("X-Client-Request-Id", c.RequestID)

@@ -20,13 +20,14 @@ import (
 
 // Upstream is one provider: its connections, its credentials, and a breaker for each of its targets. It is safe for concurrent use.
 type Upstream struct {
-	cfg  Config
-	host string // for the Host header
-	base string // path of the base URL, no slash at its end
-	chat string // path and query of chat completions
-	tail string // query of every request
-	auth string // value of the Authorization header, "" for none
-	pool *fasthttp.HostClient
+	cfg        Config
+	host       string // for the Host header
+	base       string // path of the base URL, no slash at its end
+	chat       string // path and query of chat completions
+	tail       string // query of every request
+	auth       string // value of the header that carries the key, "" for none
+	authHeader string // its name
+	pool       *fasthttp.HostClient
 
 	mu       sync.Mutex
 	closed   bool
@@ -123,7 +124,10 @@ func New(cfg Config) (*Upstream, error) {
 	}
 	u.chat = u.base + "/chat/completions" + u.tail
 	if cfg.Key != "" {
-		u.auth = "Bearer " + cfg.Key
+		u.authHeader, u.auth = "Authorization", "Bearer "+cfg.Key
+		if strings.HasSuffix(base.Hostname(), ".azure.com") { // Azure takes bearer tokens for users only, and keys in a header of its own
+			u.authHeader, u.auth = "api-key", cfg.Key
+		}
 	}
 	u.pool = &fasthttp.HostClient{
 		Addr:                base.Host,

@@ -58,13 +58,22 @@ func (m *model) price(note func(format string, args ...any)) (*pricing.Price, er
 		now.Tiers = append(now.Tiers, pricing.Tier{Above: t.Above, Rates: t.Rates.plausible(note)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Modes)) {
-		now.Modes = append(now.Modes, pricing.Mode{Name: name, Rates: m.Modes[name].Rates.plausible(note)})
+		mode := m.Modes[name].Rates.plausible(note)
+		if now.Rates.Input > 0 && mode.Input > dearestMode*now.Rates.Input {
+			note("mode %s is at %d for input at %d, more than %d times as much; left out", name, mode.Input, now.Rates.Input, dearestMode)
+			continue
+		}
+		now.Modes = append(now.Modes, pricing.Mode{Name: name, Rates: mode})
 	}
 	if err := m.multiply(p, &now); err != nil {
 		return nil, err
 	}
 	return p, m.date(p, now, note)
 }
+
+// dearestMode is how many times the list price a service mode may cost and still be believed: the dearest that is sold costs six
+// times as much. A slip of the decimal point here would inflate every hold.
+const dearestMode = 8
 
 // multiply turns multipliers into regions and modes.
 func (m *model) multiply(p *pricing.Price, now *pricing.Entry) error {
