@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -295,6 +297,9 @@ func (r *Redis) run(ctx context.Context, s *redis.Script, keys []string, args ..
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	reply, err := s.Run(ctx, r.client, keys, args...).Result()
+	if err != nil && hungUp(err) {
+		reply, err = s.Run(ctx, r.client, keys, args...).Result()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStoreDown, err)
 	}
@@ -306,6 +311,12 @@ func (r *Redis) run(ctx context.Context, s *redis.Script, keys []string, args ..
 	default:
 		return nil, fmt.Errorf("reply %v cannot be understood: %w", reply, ErrStoreDown)
 	}
+}
+
+// hungUp tells whether the server closed the connection, as it does when it restarts: what it has not carried out by then it never will,
+// and scripts are idempotent, so the call may be made again. After a timeout it may not: it could overtake itself.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 var errNotText = errors.New("not a decimal number")

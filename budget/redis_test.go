@@ -186,3 +186,17 @@ func TestServerProblems(t *testing.T) {
 	f("noeviction", "0", "6.2.14", "1", "too old")
 	f("noeviction", "0", "8.0.2", "0", "appendonly is off")
 }
+
+func TestRedisComesBack(t *testing.T) {
+	server := miniredis.RunT(t)
+	s := handles(t, connect(t, &redis.UniversalOptions{Addrs: []string{server.Addr()}}), "acme", patient)[0]
+	team := hard("team", 100)
+	reserve(t, s, "a", 10, 10, team)
+	server.Close()
+	if _, err := s.Settle(t.Context(), "a", 4); !errors.Is(err, ErrStoreDown) {
+		t.Fatalf("settle while it is down: %v, want ErrStoreDown", err)
+	}
+	must(t, server.Restart())
+	wantEqual(t, "settled when it is back", settle(t, s, "a", 4), Settled{Applied: true, Held: 10})
+	wantStates(t, s, []Charge{team}, 4, 0)
+}

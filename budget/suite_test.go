@@ -56,6 +56,7 @@ var kinds = []struct {
 	{"memory", func(testing.TB) *bench { return openMemory(patient) }},
 	{"miniredis", openMiniredis},
 	{"redis", openRedis},
+	{"cluster", openCluster},
 }
 
 // eachStore runs a test against every store.
@@ -103,7 +104,19 @@ func openRedis(t testing.TB) *bench {
 	if addr == "" {
 		t.Skip("set BURSAR_TEST_REDIS to run against a real Redis")
 	}
-	clients := connect(t, &redis.UniversalOptions{Addrs: []string{addr}, DB: 5})
+	return openServer(t, &redis.UniversalOptions{Addrs: []string{addr}, DB: 5})
+}
+
+func openCluster(t testing.TB) *bench {
+	addrs := os.Getenv("BURSAR_TEST_REDIS_CLUSTER")
+	if addrs == "" {
+		t.Skip("set BURSAR_TEST_REDIS_CLUSTER to run against a real Redis Cluster (addresses separated by commas)")
+	}
+	return openServer(t, &redis.UniversalOptions{Addrs: strings.Split(addrs, ","), IsClusterMode: true})
+}
+
+func openServer(t testing.TB, o *redis.UniversalOptions) *bench {
+	clients := connect(t, o)
 	orgs := "test-" + rand.Text()
 	t.Cleanup(func() { removeAll(clients[0], "bursar:{"+orgs+"*") })
 	var fresh func(o Options) *bench
@@ -144,8 +157,18 @@ func handles(t testing.TB, clients []redis.UniversalClient, org string, o Option
 
 func removeAll(client redis.UniversalClient, pattern string) {
 	ctx := context.Background() // the test's own is over
-	for keys := client.Scan(ctx, 0, pattern, 1000).Iterator(); keys.Next(ctx); {
-		client.Del(ctx, keys.Val())
+	remove := func(ctx context.Context, node *redis.Client) error {
+		keys := node.Scan(ctx, 0, pattern, 1000).Iterator()
+		for keys.Next(ctx) {
+			node.Del(ctx, keys.Val())
+		}
+		return keys.Err()
+	}
+	switch c := client.(type) {
+	case *redis.Client:
+		remove(ctx, c)
+	case *redis.ClusterClient:
+		c.ForEachMaster(ctx, remove)
 	}
 }
 

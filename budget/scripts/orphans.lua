@@ -5,6 +5,7 @@ local now = clock(ARGV[2])
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now), 'LIMIT', '0', ARGV[1])
 local reply = {}
 for _, id in ipairs(ids) do
+  redis.call('ZREM', KEYS[1], id) -- a write that needs no memory comes first, as in settle
   redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[3])), id)
   reply[#reply + 1] = id
   reply[#reply + 1] = redis.call('HGET', KEYS[2], id) or '0\n'
