@@ -53,11 +53,13 @@ func NewRedis(client redis.UniversalClient, org string, o Options) (*Redis, erro
 	return &Redis{client: client, options: o.withDefaults(), keys: newKeyspace(org), charged: map[string]charged{}}, nil
 }
 
-// Connect makes a client with the settings that a store needs: deadlines are kept, and commands are not sent again behind its back.
+// Connect makes a client with the settings that a store needs: deadlines are kept, commands are not sent again behind its back, and a
+// server that refuses connections is known to be down at once.
 func Connect(o *redis.UniversalOptions) redis.UniversalClient {
 	own := *o
 	own.ContextTimeoutEnabled = true
 	own.MaxRetries = -1
+	own.DialerRetries = 1
 	return redis.NewUniversalClient(&own)
 }
 
