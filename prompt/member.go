@@ -49,18 +49,50 @@ var capFields = [...]field{fieldMaxTokens, fieldMaxCompletionTokens, fieldMaxOut
 
 // requestFields are the members of a chat request, as of OpenAI's specification, and those of other servers that reach no prompt.
 var requestFields = names{
-	{"model", fieldModel}, {"messages", fieldMessages}, {"stream", fieldStream}, {"stream_options", fieldStreamOptions},
-	{"max_tokens", fieldMaxTokens}, {"max_completion_tokens", fieldMaxCompletionTokens}, {"max_output_tokens", fieldMaxOutputTokens},
-	{"n", fieldN}, {"tools", fieldTools}, {"functions", fieldFunctions}, {"tool_choice", fieldToolChoice}, {"function_call", fieldFunctionCall},
-	{"response_format", fieldResponseFormat}, {"prediction", fieldPrediction}, {"user", fieldUser},
+	{"model", fieldModel},
+	{"messages", fieldMessages},
+	{"stream", fieldStream},
+	{"stream_options", fieldStreamOptions},
+	{"max_tokens", fieldMaxTokens},
+	{"max_completion_tokens", fieldMaxCompletionTokens},
+	{"max_output_tokens", fieldMaxOutputTokens},
+	{"n", fieldN},
+	{"tools", fieldTools},
+	{"functions", fieldFunctions},
+	{"tool_choice", fieldToolChoice},
+	{"function_call", fieldFunctionCall},
+	{"response_format", fieldResponseFormat},
+	{"prediction", fieldPrediction},
+	{"user", fieldUser},
 
-	{"metadata", fieldLabel}, {"safety_identifier", fieldLabel}, {"prompt_cache_key", fieldLabel}, {"prompt_cache_retention", fieldLabel},
+	{"metadata", fieldLabel},
+	{"safety_identifier", fieldLabel},
+	{"prompt_cache_key", fieldLabel},
+	{"prompt_cache_retention", fieldLabel},
 
-	{"audio", fieldPassed}, {"frequency_penalty", fieldPassed}, {"logit_bias", fieldPassed}, {"logprobs", fieldPassed}, {"min_p", fieldPassed},
-	{"modalities", fieldPassed}, {"parallel_tool_calls", fieldPassed}, {"presence_penalty", fieldPassed}, {"prompt_cache_options", fieldPassed},
-	{"reasoning", fieldPassed}, {"reasoning_effort", fieldPassed}, {"repetition_penalty", fieldPassed}, {"seed", fieldPassed},
-	{"service_tier", fieldPassed}, {"stop", fieldPassed}, {"store", fieldPassed}, {"temperature", fieldPassed}, {"thinking", fieldPassed},
-	{"top_k", fieldPassed}, {"top_logprobs", fieldPassed}, {"top_p", fieldPassed}, {"verbosity", fieldPassed}, {"web_search_options", fieldPassed},
+	{"audio", fieldPassed},
+	{"frequency_penalty", fieldPassed},
+	{"logit_bias", fieldPassed},
+	{"logprobs", fieldPassed},
+	{"min_p", fieldPassed},
+	{"modalities", fieldPassed},
+	{"parallel_tool_calls", fieldPassed},
+	{"presence_penalty", fieldPassed},
+	{"prompt_cache_options", fieldPassed},
+	{"reasoning", fieldPassed},
+	{"reasoning_effort", fieldPassed},
+	{"repetition_penalty", fieldPassed},
+	{"seed", fieldPassed},
+	{"service_tier", fieldPassed},
+	{"stop", fieldPassed},
+	{"store", fieldPassed},
+	{"temperature", fieldPassed},
+	{"thinking", fieldPassed},
+	{"top_k", fieldPassed},
+	{"top_logprobs", fieldPassed},
+	{"top_p", fieldPassed},
+	{"verbosity", fieldPassed},
+	{"web_search_options", fieldPassed},
 }
 
 // Members of a message, of a part of its content, of a tool call, and of stream_options.
@@ -92,8 +124,14 @@ const (
 )
 
 var messageFields = names{
-	{"role", inRole}, {"content", inContent}, {"name", inName}, {"tool_calls", inToolCalls}, {"tool_call_id", inToolCallID},
-	{"function_call", inFunctionCall}, {"refusal", inRefusal}, {"reasoning_content", inReasoning},
+	{"role", inRole},
+	{"content", inContent},
+	{"name", inName},
+	{"tool_calls", inToolCalls},
+	{"tool_call_id", inToolCallID},
+	{"function_call", inFunctionCall},
+	{"refusal", inRefusal},
+	{"reasoning_content", inReasoning},
 }
 
 var partFields = names{
@@ -109,8 +147,14 @@ var (
 
 // sealedFields are members, at any depth of a message, that forbid to edit it.
 var sealedFields = names{
-	{"cache_control", inSealed}, {"prompt_cache_breakpoint", inSealed}, {"signature", inOpaque}, {"thought_signature", inOpaque},
-	{"thoughtSignature", inOpaque}, {"encrypted_content", inOpaque}, {"reasoning_details", inOpaque}, {"redacted_thinking", inOpaque},
+	{"cache_control", inSealed},
+	{"prompt_cache_breakpoint", inSealed},
+	{"signature", inOpaque},
+	{"thought_signature", inOpaque},
+	{"thoughtSignature", inOpaque},
+	{"encrypted_content", inOpaque},
+	{"reasoning_details", inOpaque},
+	{"redacted_thinking", inOpaque},
 	{"thinking_blocks", inOpaque},
 }
 

@@ -10,6 +10,7 @@ import (
 
 const (
 	maxMembers = 512 // members of a request; OpenAI knows some forty
+	maxName    = 256 // bytes of a member's name
 	maxAnswers = 128 // OpenAI's bound of n
 )
 
@@ -69,8 +70,8 @@ func (r *reader) request() {
 		r.e.members = append(r.e.members, m)
 		r.e.fields[m.field] = m.value
 		r.e.last = m.value.End
-		if len(r.e.members) > maxMembers {
-			r.wrong(place{index: -1, at: m.key.Start}, "The request has more than 512 members.")
+		if len(r.e.members) > maxMembers || m.key.Len() > maxName {
+			r.wrong(place{index: -1, at: m.key.Start}, "The request has more than 512 members, or one with a name longer than 256 bytes.")
 		}
 	}
 }

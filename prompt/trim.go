@@ -39,10 +39,13 @@ type unit struct {
 }
 
 // cutSteps is into how many parts the limit is divided to get the step that cuts are made in. A window that moves with every turn
-// changes the prompt's beginning with every turn, so the provider's prompt cache never hits: measured on agents' traces it
-// saved 31 to 39 % of the tokens and cost 22 to 36 % more money. A cut made a quarter of the limit too deep stays where it
-// is until the conversation has grown by that much, and the cache holds in between. It depends on this request alone, so every
-// gateway cuts at the same place.
+// changes the prompt's beginning with every turn, so the provider's prompt cache never hits. A cut made a quarter of the
+// limit too deep stays where it is until the conversation has grown by that much, and the cache hits in between. Over 222
+// recorded conversations of agents, with the limit at half their length and reads of the cache at a tenth of the price, a
+// window moving by turns removed 31 % of the tokens and 0 to 4 % of the cost; steps of an eighth took 9 to 12 % off the cost,
+// of a quarter 13 to 15 %, of a half the same but for twice the memory lost. A window moving by messages raised the cost by 22 to 36 %.
+//
+// The cut depends on this request alone, so every gateway cuts at the same place.
 const cutSteps = 4
 
 // Trim plans how to shorten the prompt. It minifies JSON in tool results, which is the same for a message in every turn; and if the
