@@ -19,6 +19,7 @@ import (
 type generation struct {
 	policy     *policy.Policy
 	mark       string                         // prefix of the policy's hash, for ledger rows
+	trims      string                         // how prompts are trimmed, for cache keys
 	upstreams  map[string]*providers.Upstream // by provider name
 	families   map[*exchange.Candidate]tokens.Family
 	budgets    []*budgetLine
@@ -32,7 +33,7 @@ func (s *Server) Use(p *policy.Policy) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	g := &generation{
-		policy: p, mark: p.Hash[:min(12, len(p.Hash))], upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
+		policy: p, mark: p.Hash[:min(12, len(p.Hash))], trims: fmt.Sprintf("%+v", p.Trim), upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
 		calendar: budget.NewCalendar(p.Location),
 	}
 	for name, provider := range p.Providers {

@@ -49,9 +49,10 @@ func (s *Server) lookup(t *trip) bool {
 	return true
 }
 
-// cacheKey names the answer: who may share it, the model decided for, and everything in the request that changes it.
+// cacheKey names the answer: who may share it, the model decided for, how the prompt is trimmed before it is sent, and everything
+// in the request that changes the answer.
 func (t *trip) cacheKey() cache.Key {
-	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model)
+	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model).Part(t.using.trims)
 	t.envelope.CanonicalKey(builder.Request())
 	return builder.Key()
 }

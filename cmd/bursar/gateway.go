@@ -23,7 +23,7 @@ import (
 type gatewayOptions struct {
 	policies, listen, admin, data, redis, org string
 	maxBody                                   int
-	readTimeout, slowClient, drain            time.Duration
+	readTimeout, slowClient, drain, holdLease time.Duration
 	logger                                    *zap.Logger
 }
 
@@ -72,7 +72,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	g.proxy = proxy.New(proxy.Rooms{
 		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
-		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, Embedded: o.redis == "",
+		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",
 		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
 		Warn:    g.warn,
 	})
@@ -238,4 +238,3 @@ func (g *gateway) gauges() {
 		return 1
 	})
 }
-

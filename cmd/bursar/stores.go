@@ -41,6 +41,7 @@ func openStores(url, org string) (stores, error) {
 	if err != nil {
 		return stores{close: func() {}}, fmt.Errorf("-redis %q: %w", url, err)
 	}
+	redis.SetLogger(silence{}) // what it would print of a Redis that is down, every call that fails says too
 	client := budget.Connect(&redis.UniversalOptions{
 		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
 	})
@@ -62,3 +63,8 @@ func openStores(url, org string) (stores, error) {
 		_ = client.Close()
 	}}, nil
 }
+
+// silence drops log lines.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
