@@ -62,7 +62,7 @@ func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.F
 		ID:      holdID(t.ID, t.holds),
 		Want:    c.Price.Worst(bound, (most+t.prediction)*t.Facts.N, t.Start),
 		Least:   c.Price.Worst(bound, (least+t.prediction)*t.Facts.N, t.Start),
-		Charges: t.charges, Lease: holdLease,
+		Charges: t.charges, Lease: s.HoldLease,
 	}
 	t.hold.Seed = t.seed(c, t.seeded[:0])
 	t.seeded = t.hold.Seed
@@ -100,10 +100,6 @@ func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.F
 	s.leases.add(t.hold.ID)
 	return nil, nil
 }
-
-// holdLease is how long a hold lives without being renewed. It is renewed every third of that, so it only runs out when the
-// gateway that took it has died.
-const holdLease = 90 * time.Second
 
 // promptBound returns an upper bound of the prompt tokens that the candidate's provider will bill, after the planned trim.
 func (s *Server) promptBound(t *trip, c *exchange.Candidate) int64 {

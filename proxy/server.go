@@ -71,6 +71,7 @@ type Options struct {
 	ReadTimeout time.Duration // whole request, headers and body, from its first byte; default 60 s
 	IdleTimeout time.Duration // between requests on a kept-alive connection; default 120 s
 	SlowClient  time.Duration // one write to a client that does not read; default 30 s
+	HoldLease   time.Duration // how long a hold outlives the gateway that took it, before it expires into spend; default 90 s
 	Embedded    bool          // the budget store is in this process: it settles at once, and is restored from the ledger
 	Observe     []func(*exchange.Exchange)
 	Warn        func(what string, err error) // faults of the house that no client hears of
@@ -88,6 +89,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SlowClient == 0 {
 		o.SlowClient = 30 * time.Second
+	}
+	if o.HoldLease == 0 {
+		o.HoldLease = 90 * time.Second
 	}
 	if o.Warn == nil {
 		o.Warn = func(string, error) {}

@@ -89,7 +89,7 @@ func (s *Server) settleHold(next settlement) {
 			}
 			return
 		}
-		if s.draining.Load() || time.Since(begun) > holdLease {
+		if s.draining.Load() || time.Since(begun) > s.HoldLease {
 			s.Warn("settle a hold; it stays held until it expires into spend", err)
 			return
 		}
@@ -129,10 +129,11 @@ func (l *leases) all() []string {
 	return ids
 }
 
-// keepLeases renews the holds of requests under way.
+// keepLeases renews the holds of requests under way, three times in a lease: so one only runs out when the gateway that took it
+// has died.
 func (s *Server) keepLeases(ctx context.Context) {
-	every(ctx, holdLease/3, func() {
-		if err := s.budgets.RenewAll(ctx, s.leases.all(), holdLease); err != nil {
+	every(ctx, s.HoldLease/3, func() {
+		if err := s.budgets.RenewAll(ctx, s.leases.all(), s.HoldLease); err != nil {
 			s.Warn("renew the holds of requests under way", err)
 		}
 	})
@@ -140,7 +141,7 @@ func (s *Server) keepLeases(ctx context.Context) {
 
 // sweep moves expired holds into spend, and enters the rows of those whose gateway has died into this gateway's ledger.
 func (s *Server) sweep(ctx context.Context) {
-	every(ctx, sweepEvery, func() {
+	every(ctx, min(sweepEvery, s.HoldLease), func() {
 		if err := s.budgets.Expire(ctx); err != nil {
 			return // the store is down; requests say so louder
 		}

@@ -19,6 +19,7 @@ func serve(p *program, args []string) error {
 	f.StringVar(&o.data, "data", "data", "folder for keys, journal and ledger")
 	f.StringVar(&o.redis, "redis", "", "redis://HOST:PORT/DB for shared budgets and caches; empty keeps them in this process")
 	f.StringVar(&o.org, "org", "default", "prefix of this fleet's keys in Redis")
+	f.DurationVar(&o.holdLease, "hold-lease", 90*time.Second, "how long money held by a gateway that died stays held in Redis before it counts as spent")
 	f.IntVar(&o.maxBody, "max-body", 32<<20, "largest request body, in bytes")
 	f.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "for a request's headers and body to arrive")
 	f.DurationVar(&o.slowClient, "slow-client", 30*time.Second, "for one write to a client that does not read")
@@ -29,6 +30,9 @@ func serve(p *program, args []string) error {
 	}
 	if len(rest) > 0 {
 		return usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
+	}
+	if o.holdLease < time.Second {
+		return usageError{fmt.Sprintf("-hold-lease %s: give at least 1s", o.holdLease)}
 	}
 	// Registered before anything is read: a reload that is asked for while the gateway starts must not kill it.
 	signals := make(chan os.Signal, 4)
