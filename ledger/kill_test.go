@@ -55,25 +55,26 @@ type acknowledged struct {
 // TestKill kills a gateway at random moments. What it had acknowledged is there, once; each hold without a row is one orphan. While
 // it runs, a reader in another process (this one) sees all that was acknowledged.
 func TestKill(t *testing.T) {
-	dir := t.TempDir()
-	all := acknowledged{orphans: map[string]bool{}}
-	kills := 25
-	for range kills {
-		all.runAndKill(t, dir)
-		l := open(t, dir, Options{})
-		if d := l.Recovered().Damage; len(d) > 0 {
-			t.Fatal(d[0])
-		}
-		for _, o := range l.Recovered().Orphans {
-			if all.orphans[o.ID] {
-				t.Fatalf("orphan %s twice", o.ID)
+	for range 5 {
+		dir := t.TempDir()
+		all := acknowledged{orphans: map[string]bool{}}
+		for range 4 {
+			all.runAndKill(t, dir)
+			l := open(t, dir, Options{})
+			if d := l.Recovered().Damage; len(d) > 0 {
+				t.Fatal(d[0])
 			}
-			all.orphans[o.ID] = true
+			for _, o := range l.Recovered().Orphans {
+				if all.orphans[o.ID] {
+					t.Fatalf("orphan %s twice", o.ID)
+				}
+				all.orphans[o.ID] = true
+			}
+			all.check(t, l)
+			must(t, l.Close())
 		}
-		all.check(t, l)
-		must(t, l.Close())
+		t.Logf("4 kills: %d rows and %d holds acknowledged, %d orphans", len(all.rows), len(all.holds), len(all.orphans))
 	}
-	t.Logf("%d kills: %d rows and %d holds acknowledged, %d orphans", kills, len(all.rows), len(all.holds), len(all.orphans))
 }
 
 func (a *acknowledged) runAndKill(t *testing.T, dir string) {

@@ -253,3 +253,27 @@ func TestDuplicateRowsAreBookedOnce(t *testing.T) {
 	must(t, l.Append(refused))
 	check(101) // another kind is another row
 }
+
+func TestFind(t *testing.T) {
+	l := open(t, t.TempDir(), Options{CommitEvery: time.Hour})
+	f := func(n int, want bool) {
+		t.Helper()
+		have, found, err := l.Find(t.Context(), rowID(n))
+		must(t, err)
+		if found != want {
+			t.Fatalf("row %d is found: %v", n, found)
+		}
+		if diff := cmp.Diff(*row(n), have); found && diff != "" {
+			t.Error(diff)
+		}
+	}
+	must(t, l.Append(row(4)))
+	correction := row(5)
+	correction.Kind = KindCorrection
+	must(t, l.Append(correction))
+	f(4, true) // only journalled
+	f(5, false)
+	must(t, l.Flush(t.Context()))
+	f(4, true)
+	f(5, false)
+}

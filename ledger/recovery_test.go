@@ -172,7 +172,7 @@ func TestReplayIsIdempotent(t *testing.T) {
 		rows := map[string]pricing.Nano{}
 		holds := map[string]bool{}
 		kept := map[string][]byte{} // segments as they were before the gateway deleted them
-		for range rapid.IntRange(1, 5).Draw(rt, "lives") {
+		for range rapid.IntRange(1, 3).Draw(rt, "lives") {
 			l, err := Open(dir, Options{SegmentSize: 1500, KeepOpens: true, CommitEvery: time.Hour, CommitRows: 3, Warn: func(string, error) {}})
 			must(t, err)
 			if len(l.Recovered().Damage) > 0 {
