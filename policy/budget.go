@@ -194,6 +194,7 @@ func (c *compiler) budgets() {
 		b.WarnAt = slices.Compact(b.WarnAt)
 		if file.OnStoreDown.value == "local" {
 			b.OnStoreDown = Local
+			c.warn(file.OnStoreDown.at, "requests are refused while the store does not answer", "on_store_down: local is loaded, but this version treats it as deny")
 		}
 		if fine {
 			c.nameBudget(b, file, byKey, byName)

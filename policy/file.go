@@ -166,7 +166,8 @@ type budgetEntry struct {
 	WhenSpent choice `key:"when_spent" one:"block downgrade warn observe" usual:"block"`
 	// The model that serves while the budget is spent.
 	DowngradeTo text `key:"downgrade_to" names:"model" like:"cheap"`
-	// What happens while the budget store does not answer: `deny` refuses, `local` goes on with a bounded slice.
+	// What happens while the budget store does not answer: `deny` refuses. `local`, to go on with a bounded slice, loads, but this
+	// version treats it as deny.
 	OnStoreDown choice `key:"on_store_down" one:"deny local" usual:"deny"`
 	// `observe` logs what the budget would do and changes nothing.
 	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
