@@ -24,6 +24,7 @@ type Metrics struct {
 	reloads  *prometheus.CounterVec
 	reloaded prometheus.Gauge
 	warnings prometheus.Counter
+	reached  *prometheus.CounterVec
 
 	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
 }
@@ -50,6 +51,7 @@ func NewMetrics() *Metrics {
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: "bursar", Name: "policy_last_reload_successful", Help: "1 if the policy file as it is now is the policy in force.",
 		}),
+		reached: counter("budget_thresholds_total", "Thresholds of warn_at, and limits, that budgets have reached.", "budget"),
 		warnings: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "bursar", Name: "warnings_total", Help: "Faults of the house that no client heard of; the log has them.",
 		}),
@@ -58,7 +60,7 @@ func NewMetrics() *Metrics {
 	for i := range m.steps {
 		m.steps[i] = steps.WithLabelValues(exchange.Step(i).String())
 	}
-	m.registry.MustRegister(m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings,
+	m.registry.MustRegister(m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -145,6 +147,9 @@ func (m *Metrics) PolicyLoaded(err error) {
 	m.reloads.WithLabelValues("ok").Inc()
 	m.reloaded.Set(1)
 }
+
+// BudgetReached counts a threshold that a budget has reached.
+func (m *Metrics) BudgetReached(name string) { m.reached.WithLabelValues(name).Inc() }
 
 // Warned counts a fault of the house.
 func (m *Metrics) Warned() { m.warnings.Inc() }

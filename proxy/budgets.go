@@ -8,15 +8,62 @@ import (
 	"bursar/budget"
 	"bursar/exchange"
 	"bursar/policy"
+	"bursar/pricing"
 )
 
 // budgetLine is one budget of the policy, with the window keys it has made.
 type budgetLine struct {
 	budget *policy.Budget
 
-	mu   sync.Mutex
-	id   string            // the window the keys are of
-	keys map[string]string // scope to scope/window
+	mu     sync.Mutex
+	id     string            // the window the keys are of
+	keys   map[string]string // scope to scope/window
+	warned map[string]int    // scope/window to how many thresholds of it were told
+}
+
+// BudgetEvent tells that a window has reached a threshold of its budget: one of warn_at, or all of it.
+type BudgetEvent struct {
+	Budget *policy.Budget
+	Key    string  // scope and window
+	Share  float64 // the threshold, 1 for all of it
+	budget.State
+}
+
+// watch tells of the thresholds that a window has newly reached, each once. A restart tells of them again: better twice than never.
+func (l *budgetLine) watch(key string, state budget.State, tell func(BudgetEvent)) {
+	if state.Limit <= 0 || state.Spent < pricing.Nano(l.lowest()*float64(state.Limit)) {
+		return
+	}
+	reached := 0
+	for _, share := range l.budget.WarnAt {
+		if float64(state.Spent) >= share*float64(state.Limit) {
+			reached++
+		}
+	}
+	thresholds := l.budget.WarnAt
+	if state.Spent+state.Held >= state.Limit {
+		reached, thresholds = len(thresholds)+1, append(thresholds[:len(thresholds):len(thresholds)], 1)
+	}
+	l.mu.Lock()
+	told := l.warned[key]
+	if reached > told {
+		if l.warned == nil || len(l.warned) > 4096 {
+			l.warned = map[string]int{}
+		}
+		l.warned[key] = reached
+	}
+	l.mu.Unlock()
+	for i := told; i < reached; i++ {
+		tell(BudgetEvent{l.budget, key, thresholds[i], state})
+	}
+}
+
+// lowest is the share that the first event comes at.
+func (l *budgetLine) lowest() float64 {
+	if w := l.budget.WarnAt; len(w) > 0 {
+		return min(w[0], 0.5) // held money counts for the last event, so look from half on
+	}
+	return 0.5
 }
 
 // key returns scope/window without making it anew for each request.

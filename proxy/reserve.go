@@ -74,6 +74,9 @@ func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.F
 		return nil, storeDown(err)
 	}
 	s.views.note(t.charges, grant.States)
+	for i, line := range t.touched {
+		line.watch(t.charges[i].Key, grant.States[i], s.Budget)
+	}
 	if !grant.OK {
 		line := t.touched[grant.Short]
 		return line, spent(line, t, grant.States[grant.Short], t.hold.Least)

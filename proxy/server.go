@@ -75,6 +75,7 @@ type Options struct {
 	Embedded    bool          // the budget store is in this process: it settles at once, and is restored from the ledger
 	Observe     []func(*exchange.Exchange)
 	Warn        func(what string, err error) // faults of the house that no client hears of
+	Budget      func(BudgetEvent)            // thresholds that budgets reach
 }
 
 func (o Options) withDefaults() Options {
@@ -95,6 +96,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Warn == nil {
 		o.Warn = func(string, error) {}
+	}
+	if o.Budget == nil {
+		o.Budget = func(BudgetEvent) {}
 	}
 	return o
 }

@@ -75,6 +75,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",
 		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
 		Warn:    g.warn,
+		Budget:  g.budgetReached,
 	})
 	if err := g.proxy.Recover(context.Background()); err != nil {
 		return g, err
@@ -177,6 +178,12 @@ func (g *gateway) keysChanged(err error) {
 func (g *gateway) warn(what string, err error) {
 	g.metrics.Warned()
 	g.logger.Warn(what, zap.Error(err))
+}
+
+func (g *gateway) budgetReached(e proxy.BudgetEvent) {
+	g.metrics.BudgetReached(e.Budget.Name)
+	g.logger.Warn("budget threshold reached", zap.String("budget", e.Budget.Name), zap.String("window", e.Key), zap.Float64("share", e.Share),
+		zap.String("spent_usd", e.Spent.Dollars()), zap.String("held_usd", e.Held.Dollars()), zap.String("limit_usd", e.Limit.Dollars()))
 }
 
 func (g *gateway) tellRecovery() {
