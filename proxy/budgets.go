@@ -8,7 +8,6 @@ import (
 	"bursar/budget"
 	"bursar/exchange"
 	"bursar/policy"
-	"bursar/pricing"
 )
 
 // budgetLine is one budget of the policy, with the window keys it has made.
@@ -31,7 +30,7 @@ type BudgetEvent struct {
 
 // watch tells of the thresholds that a window has newly reached, each once. A restart tells of them again: better twice than never.
 func (l *budgetLine) watch(key string, state budget.State, tell func(BudgetEvent)) {
-	if state.Limit <= 0 || state.Spent < pricing.Nano(l.lowest()*float64(state.Limit)) {
+	if state.Limit <= 0 || float64(state.Spent+state.Held) < l.lowest()*float64(state.Limit) {
 		return
 	}
 	reached := 0
@@ -61,9 +60,9 @@ func (l *budgetLine) watch(key string, state budget.State, tell func(BudgetEvent
 // lowest is the share that the first event comes at.
 func (l *budgetLine) lowest() float64 {
 	if w := l.budget.WarnAt; len(w) > 0 {
-		return min(w[0], 0.5) // held money counts for the last event, so look from half on
+		return w[0]
 	}
-	return 0.5
+	return 1
 }
 
 // key returns scope/window without making it anew for each request.
