@@ -200,14 +200,15 @@ func (c *committer) announce() {
 
 func (c *committer) report(err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil && c.fault == nil { // once per outage
-		c.options.Warn("rows wait in the journal until the database takes them", err)
-	}
-	if (err == nil) != (c.fault == nil) {
+	begins, ends := err != nil && c.fault == nil, err == nil && c.fault != nil
+	c.fault = err
+	if begins || ends {
 		c.announce()
 	}
-	c.fault = err
+	c.mu.Unlock()
+	if begins { // once per outage
+		c.options.Warn("rows wait in the journal until the database takes them", err)
+	}
 }
 
 func (c *committer) lastFault() error {

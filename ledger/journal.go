@@ -30,6 +30,7 @@ type journal struct {
 	opens   map[string]place // holds without a row
 	rows    int64            // rows entered, and those found at start that are not committed
 	retired []*os.File       // full segments not yet synced
+	undone  error            // why the last sync failed, nil if it did not
 
 	syncing sync.Mutex // one sync at a time; taken before mu
 }
@@ -165,28 +166,42 @@ func (j *journal) sync() error {
 	if len(j.pending) > 0 {
 		_ = j.write() // its fault is j.fault
 	}
-	fault, current, retired := j.fault, j.file, j.retired
+	current, retired := j.file, j.retired
 	j.retired = nil
 	j.mu.Unlock()
-	for len(retired) > 0 {
+	left, err := j.syncFiles(current, retired)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.retired = append(left, j.retired...)
+	j.undone = err
+	return j.down()
+}
+
+// syncFiles syncs and closes the full segments and syncs the current one. It returns those it could not sync.
+func (j *journal) syncFiles(current *os.File, retired []*os.File) (left []*os.File, err error) {
+	begun := len(retired) > 0
+	for ; len(retired) > 0; retired = retired[1:] {
 		if err := syncClose(retired[0]); err != nil {
-			j.mu.Lock()
-			j.retired = append(retired, j.retired...)
-			j.mu.Unlock()
-			return fmt.Errorf("ledger: sync the journal: %w", err)
-		}
-		if retired = retired[1:]; len(retired) == 0 {
-			if err := syncDir(j.dir); err != nil {
-				return err
-			}
+			return retired, fmt.Errorf("ledger: sync the journal: %w", err)
 		}
 	}
-	if current != nil {
-		if err := current.Sync(); err != nil {
-			return fmt.Errorf("ledger: sync the journal: %w", err)
+	if begun { // so was the file after them
+		err = syncDir(j.dir)
+	}
+	if current != nil && err == nil {
+		if err = current.Sync(); err != nil {
+			err = fmt.Errorf("ledger: sync the journal: %w", err)
 		}
 	}
-	return fault
+	return nil, err
+}
+
+// down returns why the journal cannot be written or synced. The caller has locked mu.
+func (j *journal) down() error {
+	if j.fault != nil {
+		return j.fault
+	}
+	return j.undone
 }
 
 // written returns where the journal ends.
@@ -200,7 +215,7 @@ func (j *journal) written() position {
 func (j *journal) health() (open int, rows int64, fault error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return len(j.opens), j.rows, j.fault
+	return len(j.opens), j.rows, j.down()
 }
 
 // release deletes the segments before one, all of whose rows are committed. Holds still open there are carried into the current

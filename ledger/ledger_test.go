@@ -277,3 +277,26 @@ func TestFind(t *testing.T) {
 	f(4, true)
 	f(5, false)
 }
+
+// TestReaderAlone reads what a gateway left behind that was killed, with no gateway there, and then what one left that was closed.
+func TestReaderAlone(t *testing.T) {
+	dir := t.TempDir()
+	crash(t, dir, func(l *Ledger) {
+		for n := range 10 {
+			must(t, l.Hold(rowID(n), 5, nil)) // no reader makes an orphan of these
+		}
+		must(t, l.Append(row(1)))
+	})
+	check := func(rows, pending int64) {
+		t.Helper()
+		reader, err := OpenReader(dir)
+		must(t, err)
+		if a := verify(t, reader); a.Rows != rows || a.Pending != pending {
+			t.Errorf("%+v, want %d rows, %d of them pending", a, rows, pending)
+		}
+		must(t, reader.Close())
+	}
+	check(1, 1)
+	must(t, open(t, dir, Options{}).Close())
+	check(10, 0)
+}
