@@ -200,3 +200,21 @@ func TestRedisComesBack(t *testing.T) {
 	wantEqual(t, "settled when it is back", settle(t, s, "a", 4), Settled{Applied: true, Held: 10})
 	wantStates(t, s, []Charge{team}, 4, 0)
 }
+
+// TestRenewBetweenListAndExpire: a hold that was due when it was listed, and is renewed or settled before its turn, is left alone.
+func TestRenewBetweenListAndExpire(t *testing.T) {
+	b := openMiniredis(t)
+	s, team := b.handles[0].(*Redis), hard("team", 100)
+	for _, id := range []string{"renewed", "settled", "dead"} {
+		reserve(t, s, id, 10, 10, team)
+	}
+	b.forward(2 * time.Minute)
+	due, err := s.run(t.Context(), dueScript, []string{s.keys.leases, s.keys.holds}, 100, 0)
+	must(t, err)
+	wantEqual(t, "ids and records that are due", len(due), 6)
+	must(t, b.handles[1].Renew(t.Context(), "renewed", time.Minute))
+	settle(t, b.handles[1], "settled", 1)
+	must(t, s.expire(t.Context(), due))
+	must(t, b.handles[2].(*Redis).expire(t.Context(), due))
+	wantStates(t, s, []Charge{team}, 11, 10)
+}

@@ -454,6 +454,9 @@ func TestClosedHoldsAreForgotten(t *testing.T) {
 		b.forget(8 * 24 * time.Hour)
 		reserve(t, s, "later", 0, 0, team)
 		wantEqual(t, "settle of a forgotten ID", settle(t, s, "expired", 4), Settled{Unknown: true})
-		wantStates(t, s, []Charge{team}, 14, 1)
+		reserve(t, s, "latest", 7, 7, team) // nothing forgotten may be in use twice
+		wantEqual(t, "settled", settle(t, s, "later", 0), Settled{Applied: true})
+		wantEqual(t, "settled", settle(t, s, "latest", 7), Settled{Applied: true, Held: 7})
+		wantStates(t, s, []Charge{team}, 21, 1)
 	})
 }
