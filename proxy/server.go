@@ -49,6 +49,7 @@ type Server struct {
 type Budgets interface {
 	Reserve(ctx context.Context, h *budget.Hold) (budget.Grant, error)
 	Settle(ctx context.Context, id string, actual pricing.Nano) (budget.Settled, error)
+	SettleBatch(ctx context.Context, batch []budget.Settlement, results []budget.Settled) error
 	Cancel(ctx context.Context, id string) error
 	Charge(ctx context.Context, id string, charges []budget.Charge, amount pricing.Nano) (budget.Settled, error)
 	RenewAll(ctx context.Context, ids []string, lease time.Duration) error
@@ -117,7 +118,7 @@ func New(rooms Rooms, options Options) *Server {
 	s := &Server{
 		Options: options.withDefaults(),
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, budgets: rooms.Budgets, ledger: rooms.Ledger,
-		ids: newRequestIDs(), upstreams: map[policy.Provider]*providers.Upstream{},
+		ids: newRequestIDs(), settling: newSettler(), upstreams: map[policy.Provider]*providers.Upstream{},
 	}
 	s.http = &fasthttp.Server{
 		Name: "bursar", Handler: s.route, ErrorHandler: s.unreadable,
@@ -128,7 +129,7 @@ func New(rooms Rooms, options Options) *Server {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.settling.start(s, &s.running)
+	s.running.Go(s.settleQueued)
 	s.running.Go(func() { s.keepLeases(ctx) })
 	s.running.Go(func() { s.sweep(ctx) })
 	s.running.Go(func() { s.restoreLost(ctx) })

@@ -5,32 +5,126 @@ import (
 	"sync"
 	"time"
 
+	"bursar/budget"
 	"bursar/pricing"
 )
 
-// settler settles holds off the reply path. The ledger row is journalled before, so nothing is lost between; what the store does
-// not take, because it is down, is tried again until it does. A hold that expires meanwhile is corrected by its late settle.
+// settler settles holds off the reply path, many in one round trip. The ledger row is journalled before, so nothing is lost between;
+// what the store does not take, because it is down, is tried again until it does. A hold that expires meanwhile is corrected by
+// its late settle. The queue needs no bound: while the store is down no new holds are taken.
 type settler struct {
-	queue  chan settlement
-	regain chan struct{} // the store has lost its memory
+	mu      sync.Mutex
+	waiting []budget.Settlement
+	closed  bool
+	wake    chan struct{} // something waits, or the settler is closed
+	regain  chan struct{} // the store has lost its memory
 }
 
-type settlement struct {
-	id     string
-	actual pricing.Nano
+func newSettler() settler {
+	return settler{wake: make(chan struct{}, 1), regain: make(chan struct{}, 1)}
 }
 
-// settleQueue bounds what waits; when it is full the caller settles itself, which slows requests to the store's pace.
-const settleQueue = 4096
-
-func (q *settler) start(s *Server, running *sync.WaitGroup) {
-	q.queue = make(chan settlement, settleQueue)
-	q.regain = make(chan struct{}, 1)
-	running.Go(func() {
-		for next := range q.queue {
-			s.settleHold(next)
+// settleLater settles a hold: at once if the store is in this process, else soon.
+func (s *Server) settleLater(id string, actual pricing.Nano) {
+	s.leases.remove(id)
+	if s.Embedded {
+		if _, err := s.budgets.Settle(context.Background(), id, actual); err != nil {
+			s.Warn("settle a hold", err)
 		}
-	})
+		return
+	}
+	next := budget.Settlement{ID: id, Actual: actual}
+	q := &s.settling
+	q.mu.Lock()
+	closed := q.closed
+	if !closed {
+		q.waiting = append(q.waiting, next)
+	}
+	q.mu.Unlock()
+	if closed { // a stream that outlived the drain
+		s.settleNow([]budget.Settlement{next})
+		return
+	}
+	q.signal()
+}
+
+func (q *settler) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // awake already
+	}
+}
+
+// close lets what waits be settled, and ends the settler then.
+func (q *settler) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+// mostAtATime bounds the settlements of one round trip.
+const mostAtATime = 128
+
+// take returns the next settlements. Last says that none will follow.
+func (q *settler) take() (batch []budget.Settlement, last bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.waiting), mostAtATime)
+	batch, q.waiting = q.waiting[:n:n], q.waiting[n:]
+	return batch, q.closed && len(q.waiting) == 0
+}
+
+// settleQueued settles what is queued until the settler is closed and the queue is empty.
+func (s *Server) settleQueued() {
+	for range s.settling.wake {
+		for {
+			batch, last := s.settling.take()
+			if len(batch) > 0 {
+				s.settleNow(batch)
+			}
+			if last {
+				return
+			}
+			if len(batch) == 0 {
+				break
+			}
+		}
+	}
+}
+
+// settleNow settles until the store takes it. While draining it gives up after a while: the journal still has those holds open, and
+// the recovery at the next start settles them.
+func (s *Server) settleNow(batch []budget.Settlement) {
+	results := make([]budget.Settled, len(batch))
+	wait := 20 * time.Millisecond
+	for tries := 1; ; tries++ {
+		err := s.budgets.SettleBatch(context.Background(), batch, results)
+		if err == nil {
+			break
+		}
+		if tries == 1 {
+			s.Warn("settle holds; tried again until the store answers", err)
+		}
+		if s.draining.Load() && tries > 8 {
+			return
+		}
+		time.Sleep(wait)
+		wait = min(2*wait, time.Second)
+	}
+	for i := range batch {
+		s.settled(batch[i].ID, &results[i])
+	}
+}
+
+// settled books what a settle brought to light, and closes the hold in the journal.
+func (s *Server) settled(id string, result *budget.Settled) {
+	if result.Orphaned {
+		s.correct(id, result.Held)
+	}
+	if err := s.ledger.Forget(id); err != nil {
+		s.Warn("close a hold in the journal", err)
+	}
 }
 
 // lost asks for the store's memory to be restored. Requests are refused until it is.
@@ -51,50 +145,6 @@ func (s *Server) restoreLost(ctx context.Context) {
 			err := s.regain(ctx, s.current.Load())
 			s.Warn("the budget store had lost its memory; restored it from this gateway's ledger", err)
 		}
-	}
-}
-
-// close settles what is queued and ends.
-func (q *settler) close() { close(q.queue) }
-
-// settleLater queues a settlement.
-func (s *Server) settleLater(id string, actual pricing.Nano) {
-	s.leases.remove(id)
-	next := settlement{id, actual}
-	if s.Embedded {
-		s.settleHold(next)
-		return
-	}
-	select {
-	case s.settling.queue <- next:
-	default:
-		s.settleHold(next)
-	}
-}
-
-// settleHold settles until the store takes it, or for as long as the store itself keeps a hold that nobody renews: after that it
-// has become spend at the held amount, and the recovery at the next start corrects it from the journal.
-func (s *Server) settleHold(next settlement) {
-	wait := 20 * time.Millisecond
-	for begun := time.Now(); ; {
-		settled, err := s.budgets.Settle(context.Background(), next.id, next.actual)
-		if err == nil {
-			if settled.Orphaned {
-				s.correct(next.id, settled.Held)
-			}
-			if !s.Embedded { // in the embedded mode the request's row closes its hold
-				if err := s.ledger.Forget(next.id); err != nil {
-					s.Warn("close a hold in the journal", err)
-				}
-			}
-			return
-		}
-		if s.draining.Load() || time.Since(begun) > s.HoldLease {
-			s.Warn("settle a hold; it stays held until it expires into spend", err)
-			return
-		}
-		time.Sleep(wait)
-		wait = min(2*wait, 2*time.Second)
 	}
 }
 
