@@ -262,18 +262,9 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		},
 		"limit": func(t *rapid.T) {
 			c := &r.charges[rapid.IntRange(0, len(r.charges)-1).Draw(t, "budget")]
-			c.Limit = min(maxUsed, amount(t, "limit", min(40*unit, MaxAmount)))
-			if s := r.state(*c); r.honest {
-				c.Limit = max(c.Limit, s.Spent+s.Held)
-			}
+			r.limit(c, amount(t, "limit", 40*unit))
 		},
-		"crash": func(t *rapid.T) { // of a gateway that knew which counters its holds are charged to
-			for _, h := range r.handles {
-				if redis, ok := h.(*Redis); ok {
-					clear(redis.charged)
-				}
-			}
-		},
+		"crash": func(*rapid.T) { r.crash() },
 		"": func(t *rapid.T) { r.check(t) },
 	}
 	if !r.honest {
@@ -285,6 +276,22 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		}
 	}
 	return actions
+}
+
+func (r *run) limit(c *Charge, to pricing.Nano) {
+	c.Limit = to
+	if s := r.state(*c); r.honest {
+		c.Limit = max(to, s.Spent+s.Held)
+	}
+}
+
+// crash is that of every gateway: what they knew of their holds' counters is gone.
+func (r *run) crash() {
+	for _, h := range r.handles {
+		if s, ok := h.(*Redis); ok {
+			clear(s.charged)
+		}
+	}
 }
 
 func (r *run) check(t *rapid.T) {
