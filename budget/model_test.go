@@ -121,6 +121,12 @@ func (h *modelHold) settled() Settled {
 	return s
 }
 
+func (m *model) renew(id string, lease time.Duration) {
+	if h, known := m.holds[id]; known && h.state == "open" {
+		h.until = m.now + lease
+	}
+}
+
 func (m *model) expire() {
 	for _, h := range m.holds {
 		if h.state == "open" && h.until <= m.now {
@@ -230,9 +236,7 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		"renew": func(t *rapid.T) {
 			id, lease := id(t), time.Duration(rapid.IntRange(1, 5).Draw(t, "lease"))*time.Minute
 			must(t, handle(t).Renew(ctx, id, lease))
-			if h, known := r.holds[id]; known && h.state == "open" {
-				h.until = r.now + lease
-			}
+			r.renew(id, lease)
 		},
 		"clock": func(t *rapid.T) {
 			d := time.Duration(rapid.IntRange(1, 4).Draw(t, "half minutes")) * 30 * time.Second
@@ -265,7 +269,7 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 			r.limit(c, amount(t, "limit", 40*unit))
 		},
 		"crash": func(*rapid.T) { r.crash() },
-		"": func(t *rapid.T) { r.check(t) },
+		"":      func(t *rapid.T) { r.check(t) },
 	}
 	if !r.honest {
 		actions["charge"] = func(t *rapid.T) {
