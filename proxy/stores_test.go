@@ -1,0 +1,84 @@
+package proxy
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"testing"
+	"time"
+
+	"bursar/budget"
+	"bursar/cache"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// stores are where a house holds money and keeps answers.
+type stores struct {
+	embedded bool
+	budgets  interface {
+		Budgets
+		Open(context.Context) (int, error)
+	}
+	cache Cache
+}
+
+// kinds are the stores that a test may run against.
+var kinds = []struct {
+	name string
+	open func(testing.TB) stores
+}{
+	{"memory", inMemory},
+	{"miniredis", func(t testing.TB) stores { return inRedis(t, miniredis.RunT(t).Addr(), 0) }},
+	{"redis", func(t testing.TB) stores { return inRedis(t, realRedis(t), 7) }},
+}
+
+// eachStore runs a test against every kind of store.
+func eachStore(t *testing.T, test func(*testing.T, func(testing.TB) stores)) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) { test(t, kind.open) })
+	}
+}
+
+func realRedis(t testing.TB) string {
+	addr := os.Getenv("BURSAR_TEST_REDIS")
+	if addr == "" {
+		t.Skip("set BURSAR_TEST_REDIS to run against a real Redis")
+	}
+	return addr
+}
+
+func inMemory(t testing.TB) stores {
+	answers, err := cache.NewMemory(cache.MemoryOptions{})
+	must(t, err)
+	t.Cleanup(answers.Close)
+	return stores{embedded: true, budgets: budget.NewMemory(time.Now, budget.Options{}), cache: answers}
+}
+
+// inRedis opens stores of an org of their own, and removes their keys when the test ends.
+func inRedis(t testing.TB, addr string, db int) stores {
+	org := "proxy-" + rand.Text()
+	s := joinRedis(t, addr, db, org)
+	t.Cleanup(func() {
+		client := redis.NewClient(&redis.Options{Addr: addr, DB: db})
+		defer client.Close()
+		ctx := context.Background()
+		for keys := client.Scan(ctx, 0, "bursar:{"+org+"*", 1000).Iterator(); keys.Next(ctx); {
+			client.Del(ctx, keys.Val())
+		}
+	})
+	return s
+}
+
+// joinRedis opens the stores of an org, as one more gateway of its fleet does.
+func joinRedis(t testing.TB, addr string, db int, org string) stores {
+	client := budget.Connect(&redis.UniversalOptions{Addrs: []string{addr}, DB: db})
+	t.Cleanup(func() { _ = client.Close() })
+	money, err := budget.NewRedis(client, org, budget.Options{Timeout: 5 * time.Second})
+	must(t, err)
+	answers, err := cache.NewRedis(client, org, cache.RedisOptions{Lookup: time.Second})
+	must(t, err)
+	t.Cleanup(answers.Close)
+	return stores{budgets: money, cache: answers}
+}
