@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"bursar/ledger"
@@ -73,6 +74,9 @@ func New(deps Deps) *Server {
 	mux.HandleFunc("GET /admin/budgets", s.budgets)
 	mux.HandleFunc("GET /admin/report", s.report)
 	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	s.http = &http.Server{Handler: secured(mux), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	return s
 }

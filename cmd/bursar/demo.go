@@ -28,12 +28,8 @@ func demo(p *program, args []string) error {
 	asJSON := f.Bool("json", false, "end with one JSON object and no progress bar")
 	stay := f.Bool("stay", false, "go on serving after the statement, until interrupted")
 	seed := f.Uint64("seed", 1, "another sample of traffic")
-	rest, err := p.parse(f, args)
-	if err != nil {
+	if err := p.parseAll(f, args); err != nil {
 		return err
-	}
-	if len(rest) > 0 {
-		return usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
 	}
 	d, err := openDemo()
 	if err != nil {
@@ -139,7 +135,7 @@ func (d *demonstration) drive(sample []simulate.Conversation, say io.Writer) (si
 		mu.Lock()
 		defer mu.Unlock()
 		sent++
-		if sent%5 == 0 {
+		if sent%5 == 0 && isTerminal(say) {
 			share := min(1, float64(sent)/float64(least))
 			done := int(share * 40)
 			fmt.Fprintf(say, "\r  [%s%s] %d requests", strings.Repeat("#", done), strings.Repeat(".", 40-done), sent)
@@ -147,8 +143,21 @@ func (d *demonstration) drive(sample []simulate.Conversation, say io.Writer) (si
 	}
 	clients := simulate.Clients{BaseURL: "http://" + d.gateway.addr() + "/v1", Keys: d.keys, Workers: 8, Sent: bar}
 	tally, err := clients.Drive(sample)
-	fmt.Fprintf(say, "\r  [%s] %d requests\n\n", strings.Repeat("#", 40), tally.Requests)
+	if isTerminal(say) {
+		fmt.Fprint(say, "\r")
+	}
+	fmt.Fprintf(say, "  [%s] %d requests\n\n", strings.Repeat("#", 40), tally.Requests)
 	return tally, err
+}
+
+// isTerminal tells whether a progress bar has somebody to look at it.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // demoResult is what came of it.
@@ -161,6 +170,9 @@ type demoResult struct {
 func (d *demonstration) result(tally simulate.Tally) (*demoResult, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	if err := d.gateway.quiet(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.gateway.ledger.Flush(ctx); err != nil {
 		return nil, err
 	}
