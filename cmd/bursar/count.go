@@ -23,7 +23,7 @@ func count(p *program, args []string) error {
 	if *model == "" || len(rest) != 1 {
 		return usageError{"name a model and one file; - is standard input"}
 	}
-	text, err := readFile(rest[0])
+	text, err := p.readFile(rest[0])
 	if err != nil {
 		return err
 	}
@@ -61,9 +61,9 @@ func isChat(text []byte) bool {
 }
 
 // readFile reads a file, or standard input for -.
-func readFile(name string) ([]byte, error) {
+func (p *program) readFile(name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(os.Stdin)
+		return io.ReadAll(p.in)
 	}
 	return os.ReadFile(name)
 }

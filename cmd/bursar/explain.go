@@ -2,7 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,19 +32,22 @@ func explain(p *program, args []string) error {
 	used := f.Float64("budget-used", 0, "used share of the fullest budget, 0 to 1")
 	var tags tagFlags
 	f.Var(&tags, "tag", "NAME=VALUE, as x-bursar-tag-NAME would send; may be repeated")
-	rest, err := p.parse(f, args)
-	if err != nil {
+	if err := p.parseAll(f, args); err != nil {
 		return err
 	}
-	if *body == "" || facts.Team == "" || len(rest) > 0 {
+	if *body == "" || facts.Team == "" {
 		return usageError{"-team and -body are needed"}
 	}
+	if !(*used >= 0 && *used <= 1) { // not a number is neither
+		return usageError{fmt.Sprintf("-budget-used %v: give a share, 0 to 1", *used)}
+	}
+	slices.SortFunc(tags, func(a, b exchange.Tag) int { return strings.Compare(a.Name, b.Name) })
 	facts.BudgetUsed, facts.Tags = *used, tags
 	loaded, err := policy.Load(*file)
 	if err != nil {
-		return err
+		return whichPolicies(err)
 	}
-	text, err := readFile(*body)
+	text, err := p.readFile(*body)
 	if err != nil {
 		return err
 	}
@@ -54,6 +60,14 @@ func explain(p *program, args []string) error {
 	}
 	fmt.Fprint(p.out, told.Text())
 	return nil
+}
+
+// whichPolicies tells how to name the policy file where there is none.
+func whichPolicies(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w; name the policy file with -policies", err)
+	}
+	return err
 }
 
 // measure fills in the facts of a request as the gateway's measure step does.

@@ -53,7 +53,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		}
 	}()
 	if err := os.MkdirAll(o.data, 0o750); err != nil {
-		return g, err
+		return g, inFolder(o.data, err)
 	}
 	counter, err := tokens.New()
 	if err != nil {
@@ -82,14 +82,14 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	}
 	watching, unwatch := context.WithCancel(context.Background())
 	g.unwatch = unwatch
-	if g.watcher, err = policy.Watch(watching, o.policies, policy.WatchOptions{OnLoad: g.policyLoaded, OnWatchError: g.unwatched}); err != nil {
+	if g.watcher, err = policy.Watch(watching, o.policies, policy.WatchOptions{OnLoad: g.onLoad, OnWatchError: g.unwatched}); err != nil {
+		return g, whichPolicies(err)
+	}
+	if err := g.takeIntoUse(); err != nil {
 		return g, err
 	}
-	if g.proxy.Policy() == nil {
-		return g, fmt.Errorf("the policy %s could not be taken into use; see the log", o.policies)
-	}
 	g.admin = admin.New(admin.Deps{
-		Metrics: g.metrics, Policy: g.watcher.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Version: buildVersion(),
+		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Version: buildVersion(),
 	})
 	g.gauges()
 	return g, g.bind()
@@ -97,10 +97,10 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 
 func (g *gateway) bind() (err error) {
 	if g.front, err = net.Listen("tcp", g.options.listen); err != nil {
-		return fmt.Errorf("listen for clients: %w", err)
+		return fmt.Errorf("-listen: %w; choose another address", err)
 	}
 	if g.back, err = net.Listen("tcp", g.options.admin); err != nil {
-		return fmt.Errorf("listen for operators: %w", err)
+		return fmt.Errorf("-admin: %w; choose another address", err)
 	}
 	return nil
 }
@@ -149,18 +149,41 @@ func (g *gateway) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (g *gateway) reload() error { return g.watcher.Reload() }
+// reload loads the policy file and takes it into use. On an error the last good policy stays.
+func (g *gateway) reload() error {
+	if err := g.watcher.Reload(); err != nil {
+		return err
+	}
+	return g.takeIntoUse()
+}
 
-func (g *gateway) policyLoaded(p *policy.Policy, err error) {
+// onLoad hears of each load of the file.
+func (g *gateway) onLoad(p *policy.Policy, err error) { _ = g.policyLoaded(p, err) } // it is logged and counted there
+
+// takeIntoUse tries again with a policy that was loaded but could not be taken into use: the watcher does not load the same bytes
+// twice.
+func (g *gateway) takeIntoUse() error {
+	for p := g.watcher.Policy(); g.proxy.Policy() != p; p = g.watcher.Policy() {
+		if err := g.policyLoaded(p, nil); err != nil {
+			return fmt.Errorf("take the policy %s into use: %w", p.File, err)
+		}
+	}
+	return nil
+}
+
+func (g *gateway) policyLoaded(p *policy.Policy, err error) error {
 	if err == nil {
 		err = g.proxy.Use(p)
 	}
 	g.metrics.PolicyLoaded(err)
 	if err != nil {
-		g.logger.Error("policy not loaded; the last good one stays", zap.Error(err))
-		return
+		if g.proxy.Policy() != nil { // else serve ends and says why
+			g.logger.Error("policy not loaded; the last good one stays", zap.Error(err))
+		}
+		return err
 	}
 	g.logger.Info("policy loaded", zap.String("file", p.File), zap.String("hash", p.Hash[:12]), zap.Int("warnings", len(p.Warnings)))
+	return nil
 }
 
 func (g *gateway) unwatched(err error) {
@@ -198,6 +221,21 @@ func (g *gateway) tellRecovery() {
 
 func (g *gateway) report(ctx context.Context) (*ledger.Statement, error) {
 	return g.ledger.Report(ctx, ledger.Query{By: []string{"team"}})
+}
+
+// quiet waits until no request is under way: a stream is settled a moment after its client has read the last byte.
+func (g *gateway) quiet(ctx context.Context) error {
+	for {
+		open, err := g.stores.budgets.Open(ctx)
+		if err != nil || open == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d requests are still under way: %w", open, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // ready tells whether requests can be served: a policy is loaded, the store of budgets answers, the ledger can be written.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -16,6 +15,12 @@ func keysCommand(p *program, args []string) error {
 		return usageError{"say add, list or revoke"}
 	}
 	verb := args[0]
+	if verb == "-h" || verb == "-help" || verb == "--help" {
+		verb, args = "add", []string{"add", "-h"} // it has the most to tell
+	}
+	if verb != "add" && verb != "list" && verb != "revoke" {
+		return usageError{fmt.Sprintf("no %q: say add, list or revoke", verb)}
+	}
 	f := p.flags("keys " + verb)
 	dir := f.String("data", "data", "the gateway's data folder")
 	var o keys.Options
@@ -31,6 +36,9 @@ func keysCommand(p *program, args []string) error {
 	if err != nil {
 		return err
 	}
+	if verb != "revoke" && len(rest) > 0 {
+		return usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
+	}
 	switch verb {
 	case "add":
 		if o.Team == "" {
@@ -45,24 +53,33 @@ func keysCommand(p *program, args []string) error {
 		return addKey(p, *dir, o)
 	case "list":
 		return listKeys(p, *dir)
-	case "revoke":
+	default:
 		if len(rest) != 1 {
 			return usageError{"name one key by its id: bursar keys revoke -data DIR ID"}
 		}
-		return keys.Revoke(*dir, rest[0])
-	default:
-		return usageError{fmt.Sprintf("no %q: say add, list or revoke", verb)}
+		if _, err := os.Stat(*dir); err != nil { // keys.Revoke would make the folder
+			return fmt.Errorf("-data: %w", err)
+		}
+		return inFolder(*dir, keys.Revoke(*dir, rest[0]))
 	}
+}
+
+// inFolder says which data folder an error is of.
+func inFolder(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("-data %s: %w", dir, err)
 }
 
 // addKey prints the new key alone, for scripts.
 func addKey(p *program, dir string, o keys.Options) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return err
+		return inFolder(dir, err)
 	}
 	secret, key, err := keys.Add(dir, o)
 	if err != nil {
-		return err
+		return inFolder(dir, err)
 	}
 	fmt.Fprintln(p.out, secret.Reveal())
 	fmt.Fprintf(p.err, "key %s of team %s; it is shown only this once\n", key.ID, key.Team)
@@ -71,11 +88,8 @@ func addKey(p *program, dir string, o keys.Options) error {
 
 func listKeys(p *program, dir string) error {
 	all, err := keys.List(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		all, err = nil, nil
-	}
 	if err != nil {
-		return err
+		return inFolder(dir, err)
 	}
 	w := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tTEAM\tPROJECT\tUSER\tNAME\tADDED\tEXPIRES\tREVOKED")

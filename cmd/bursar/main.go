@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	_ "time/tzdata" // budgets end by the calendar of a named zone, also on images without zoneinfo
 )
 
 func main() {
-	p := program{out: os.Stdout, err: os.Stderr, env: os.Getenv}
+	p := program{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv}
 	os.Exit(p.run(os.Args[1:]))
 }
 
 // program is what a command may touch of the world, so that tests can run it in process.
 type program struct {
+	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
 }
@@ -91,8 +93,8 @@ func (p *program) usage() {
 
 // flags makes a flag set whose flags also read BURSAR_NAME from the environment: the flag wins.
 func (p *program) flags(name string) *flag.FlagSet {
-	f := flag.NewFlagSet("bursar "+name, flag.ContinueOnError)
-	f.SetOutput(p.err)
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard) // run tells what is wrong, once
 	return f
 }
 
@@ -114,6 +116,7 @@ func (p *program) parse(f *flag.FlagSet, args []string) ([]string, error) {
 	for {
 		if err := f.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
+				p.help(f)
 				return nil, err
 			}
 			return nil, usageError{err.Error()}
@@ -123,6 +126,27 @@ func (p *program) parse(f *flag.FlagSet, args []string) ([]string, error) {
 		}
 		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
 	}
+}
+
+// parseAll is parse for commands that take flags only.
+func (p *program) parseAll(f *flag.FlagSet, args []string) error {
+	rest, err := p.parse(f, args)
+	if err == nil && len(rest) > 0 {
+		err = usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
+	}
+	return err
+}
+
+// help describes a command and its flags.
+func (p *program) help(f *flag.FlagSet) {
+	name, _, _ := strings.Cut(f.Name(), " ")
+	for _, c := range commands() {
+		if c.name == name {
+			fmt.Fprintf(p.err, "%s\nusage: bursar %s %s\n", c.what, c.name, c.args)
+		}
+	}
+	f.SetOutput(p.err)
+	f.PrintDefaults()
 }
 
 // envName is the environment's name of a flag: -data is BURSAR_DATA.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,23 +19,31 @@ func report(p *program, args []string) error {
 	by := f.String("by", "team", "group by, separated by commas: "+strings.Join(ledger.Dimensions(), ", "))
 	from := f.String("from", "", "first day, as 2026-11-01; default is the beginning")
 	to := f.String("to", "", "last day; default is now")
-	rest, err := p.parse(f, args)
-	if err != nil {
+	if err := p.parseAll(f, args); err != nil {
 		return err
 	}
-	if len(rest) > 0 {
-		return usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
-	}
 	query := ledger.Query{By: strings.Split(*by, ",")}
+	var err error
 	if query.From, err = parseDay(*from, 0); err != nil {
 		return err
 	}
 	if query.To, err = parseDay(*to, 1); err != nil { // the whole last day
 		return err
 	}
+	if !query.From.IsZero() && !query.To.IsZero() && !query.From.Before(query.To) {
+		return usageError{fmt.Sprintf("-to %s is before -from %s", *to, *from)}
+	}
+	for _, name := range query.By {
+		if !slices.Contains(ledger.Dimensions(), name) {
+			return usageError{fmt.Sprintf("-by %q: choose of %s", name, strings.Join(ledger.Dimensions(), ", "))}
+		}
+	}
+	if !slices.Contains([]string{"table", "csv", "json"}, *format) {
+		return usageError{fmt.Sprintf("-format %q: say table, csv or json", *format)}
+	}
 	reader, err := ledger.OpenReader(*dir)
 	if err != nil {
-		return err
+		return inFolder(*dir, err)
 	}
 	defer reader.Close()
 	statement, err := reader.Report(context.Background(), query)
@@ -47,8 +56,6 @@ func report(p *program, args []string) error {
 func printStatement(p *program, statement *ledger.Statement, format string) error {
 	text := ""
 	switch format {
-	case "table":
-		text = statement.Table()
 	case "csv":
 		text = statement.CSV()
 	case "json":
@@ -58,7 +65,7 @@ func printStatement(p *program, statement *ledger.Statement, format string) erro
 		}
 		text = string(object) + "\n"
 	default:
-		return usageError{fmt.Sprintf("-format %q: say table, csv or json", format)}
+		text = statement.Table()
 	}
 	_, err := io.WriteString(p.out, text)
 	return err

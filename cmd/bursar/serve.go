@@ -24,12 +24,8 @@ func serve(p *program, args []string) error {
 	f.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "for a request's headers and body to arrive")
 	f.DurationVar(&o.slowClient, "slow-client", 30*time.Second, "for one write to a client that does not read")
 	f.DurationVar(&o.drain, "drain", 2*time.Minute, "how long requests under way may finish after SIGTERM")
-	rest, err := p.parse(f, args)
-	if err != nil {
+	if err := p.parseAll(f, args); err != nil {
 		return err
-	}
-	if len(rest) > 0 {
-		return usageError{fmt.Sprintf("unexpected argument %q", rest[0])}
 	}
 	if o.holdLease < time.Second {
 		return usageError{fmt.Sprintf("-hold-lease %s: give at least 1s", o.holdLease)}

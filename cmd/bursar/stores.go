@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"bursar/budget"
@@ -39,7 +39,7 @@ func openStores(url, org string) (stores, error) {
 	}
 	o, err := redis.ParseURL(url)
 	if err != nil {
-		return stores{close: func() {}}, fmt.Errorf("-redis %q: %w", url, err)
+		return stores{close: func() {}}, errors.New("-redis is not a URL such as redis://HOST:PORT/DB or rediss://USER:PASSWORD@HOST:PORT/DB") // it may hold a password, so it is not repeated
 	}
 	redis.SetLogger(silence{}) // what it would print of a Redis that is down, every call that fails says too
 	client := budget.Connect(&redis.UniversalOptions{

@@ -5,7 +5,10 @@ import (
 	"runtime/debug"
 )
 
-func version(p *program, _ []string) error {
+func version(p *program, args []string) error {
+	if err := p.parseAll(p.flags("version"), args); err != nil {
+		return err
+	}
 	fmt.Fprintln(p.out, "bursar", buildVersion())
 	return nil
 }
