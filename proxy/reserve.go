@@ -70,6 +70,8 @@ func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.F
 	if err != nil {
 		if errors.Is(err, budget.ErrStoreLost) {
 			s.settling.lost()
+		} else if errors.Is(err, budget.ErrStoreDown) {
+			s.settleLater(t, 0) // it may have been held all the same
 		}
 		return nil, storeDown(err)
 	}

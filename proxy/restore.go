@@ -160,7 +160,7 @@ func (s *Server) recoverHold(ctx context.Context, open ledger.OpenHold, seed led
 	}
 	switch {
 	case ended && settled.Orphaned:
-		s.correct(open.ID, settled.Held)
+		s.correct(open.ID, entered, settled.Held)
 	case !ended && !settled.Orphaned && !settled.Unknown: // else another gateway has its row, or the store never took it
 		orphan := seed
 		orphan.ID, orphan.Kind, orphan.Cost, orphan.Baseline, orphan.Saved = open.ID, ledger.KindOrphan, open.Held, open.Held, exchange.Savings{}

@@ -63,7 +63,7 @@ func (s *Server) cancel(t *trip) {
 	t.held = false
 	s.leases.remove(t.hold.ID)
 	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
-		s.settleLater(t.hold.ID, 0)
+		s.settleLater(t, 0)
 	} else if !s.Embedded {
 		_ = s.ledger.Forget(t.hold.ID) // should that fail, a recovery finds the hold cancelled
 	}
@@ -81,7 +81,7 @@ func (s *Server) end(t *trip) {
 	}
 	if t.held {
 		t.held = false
-		s.settleLater(t.hold.ID, t.Outcome.Cost)
+		s.settleLater(t, t.Outcome.Cost)
 	}
 	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
@@ -97,10 +97,13 @@ func answered(r exchange.Reason) bool {
 }
 
 // correct enters what a late settle changed. The hold had expired into spend, and the ledger has a row of the held amount for it:
-// beside the row of the truth, that amount is taken back.
-func (s *Server) correct(id string, held pricing.Nano) {
-	row := ledger.Row{ID: id, Kind: ledger.KindCorrection, Time: time.Now().UnixNano(), Cost: -held, Reason: exchange.ReasonOrphaned.String()}
-	row.Saved[exchange.LeverRoute] = held
+// beside the row of the truth, that amount is taken back, from the same team and in the same window.
+func (s *Server) correct(hold string, of ledger.Row, held pricing.Nano) {
+	row := ledger.Row{
+		ID: hold, Kind: ledger.KindCorrection, Time: of.Time, Team: of.Team, Project: of.Project, Key: of.Key, User: of.User, Tags: of.Tags,
+		Asked: of.Asked, Rule: of.Rule, Target: of.Target, Tier: of.Tier, Policy: of.Policy,
+		Reason: exchange.ReasonOrphaned.String(), Cost: -held, Baseline: -held,
+	}
 	if err := s.ledger.Append(&row); err != nil {
 		s.Warn("enter a correction into the ledger", err)
 	}
@@ -119,6 +122,7 @@ func (s *Server) adoptOrphans(ctx context.Context) {
 			row = ledger.Row{Time: time.Now().UnixNano()}
 		}
 		row.ID, row.Kind, row.Reason, row.Cost, row.Baseline = o.ID, ledger.KindOrphan, exchange.ReasonOrphaned.String(), o.Amount, o.Amount
+		row.Saved, row.Held = exchange.Savings{}, o.Amount
 		if err := s.ledger.Append(&row); err != nil {
 			s.Warn("enter an orphaned hold into the ledger", err)
 			return

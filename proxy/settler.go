@@ -2,10 +2,12 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"bursar/budget"
+	"bursar/ledger"
 	"bursar/pricing"
 )
 
@@ -14,26 +16,33 @@ import (
 // its late settle. The queue needs no bound: while the store is down no new holds are taken.
 type settler struct {
 	mu      sync.Mutex
-	waiting []budget.Settlement
+	waiting []settlement
 	closed  bool
 	wake    chan struct{} // something waits, or the settler is closed
 	regain  chan struct{} // the store has lost its memory
+}
+
+// settlement is one hold to settle. The charges are for a store that has lost the hold, the row for a hold that has expired.
+type settlement struct {
+	budget.Settlement
+	charges []budget.Charge
+	row     ledger.Row
 }
 
 func newSettler() settler {
 	return settler{wake: make(chan struct{}, 1), regain: make(chan struct{}, 1)}
 }
 
-// settleLater settles a hold: at once if the store is in this process, else soon.
-func (s *Server) settleLater(id string, actual pricing.Nano) {
-	s.leases.remove(id)
+// settleLater settles a request's hold: at once if the store is in this process, else soon.
+func (s *Server) settleLater(t *trip, actual pricing.Nano) {
+	s.leases.remove(t.hold.ID)
 	if s.Embedded {
-		if _, err := s.budgets.Settle(context.Background(), id, actual); err != nil {
+		if _, err := s.budgets.Settle(context.Background(), t.hold.ID, actual); err != nil {
 			s.Warn("settle a hold", err)
 		}
 		return
 	}
-	next := budget.Settlement{ID: id, Actual: actual}
+	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual}, slices.Clone(t.charges), t.row()}
 	q := &s.settling
 	q.mu.Lock()
 	closed := q.closed
@@ -42,7 +51,7 @@ func (s *Server) settleLater(id string, actual pricing.Nano) {
 	}
 	q.mu.Unlock()
 	if closed { // a stream that outlived the drain
-		s.settleNow([]budget.Settlement{next})
+		s.settleNow([]settlement{next})
 		return
 	}
 	q.signal()
@@ -67,7 +76,7 @@ func (q *settler) close() {
 const mostAtATime = 128
 
 // take returns the next settlements. Last says that none will follow.
-func (q *settler) take() (batch []budget.Settlement, last bool) {
+func (q *settler) take() (batch []settlement, last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := min(len(q.waiting), mostAtATime)
@@ -95,11 +104,14 @@ func (s *Server) settleQueued() {
 
 // settleNow settles until the store takes it. While draining it gives up after a while: the journal still has those holds open, and
 // the recovery at the next start settles them.
-func (s *Server) settleNow(batch []budget.Settlement) {
-	results := make([]budget.Settled, len(batch))
+func (s *Server) settleNow(batch []settlement) {
+	calls, results := make([]budget.Settlement, len(batch)), make([]budget.Settled, len(batch))
+	for i := range batch {
+		calls[i] = batch[i].Settlement
+	}
 	wait := 20 * time.Millisecond
 	for tries := 1; ; tries++ {
-		err := s.budgets.SettleBatch(context.Background(), batch, results)
+		err := s.budgets.SettleBatch(context.Background(), calls, results)
 		if err == nil {
 			break
 		}
@@ -113,16 +125,22 @@ func (s *Server) settleNow(batch []budget.Settlement) {
 		wait = min(2*wait, time.Second)
 	}
 	for i := range batch {
-		s.settled(batch[i].ID, &results[i])
+		s.settled(&batch[i], &results[i])
 	}
 }
 
 // settled books what a settle brought to light, and closes the hold in the journal.
-func (s *Server) settled(id string, result *budget.Settled) {
-	if result.Orphaned {
-		s.correct(id, result.Held)
+func (s *Server) settled(done *settlement, result *budget.Settled) {
+	switch {
+	case result.Orphaned:
+		s.correct(done.ID, done.row, result.Held)
+	case result.Unknown && done.Actual > 0: // the store lost the hold, say by a failover: the spend is real all the same
+		if _, err := s.budgets.Charge(context.Background(), done.ID, done.charges, done.Actual); err != nil {
+			s.Warn("charge what a lost hold cost; the recovery at the next start tries again", err)
+			return
+		}
 	}
-	if err := s.ledger.Forget(id); err != nil {
+	if err := s.ledger.Forget(done.ID); err != nil {
 		s.Warn("close a hold in the journal", err)
 	}
 }
