@@ -26,8 +26,8 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 	out := &t.Outcome
 	out.Usage = usage
 	out.Cost, out.Baseline, out.Saved = 0, 0, exchange.Savings{}
-	if out.Served == nil || out.Served.Price == nil {
-		return
+	if out.Served == nil || out.Served.Price == nil || out.Reason == exchange.ReasonProviderRefused {
+		return // nothing was served, and so not even a price per request is due
 	}
 	untrimmed := usage
 	if usage.Prompt() > 0 {
