@@ -59,7 +59,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if err != nil {
 		return g, err
 	}
-	if g.ledger, err = ledger.Open(o.data, ledger.Options{KeepOpens: o.redis != "", Warn: g.warn}); err != nil {
+	if g.ledger, err = ledger.Open(o.data, ledger.Options{KeepOpens: o.redis != "", Warn: g.warn, CommitEvery: 250 * time.Millisecond, CommitRows: 4096}); err != nil {
 		return g, err
 	}
 	g.tellRecovery()
