@@ -19,7 +19,8 @@ func TestMemo(t *testing.T) {
 	}
 	for _, other := range []memoKey{
 		m.key(uint8(CL100k), text), m.key(toolsKind|uint8(O200k), text), m.key(uint8(O200k), text[1:]),
-		{first: key.first, second: key.second + 1, size: key.size, kind: key.kind}, {first: key.first, second: key.second, size: key.size + 1, kind: key.kind},
+		{first: key.first, second: key.second + 1, size: key.size, kind: key.kind},
+		{first: key.first, second: key.second, size: key.size + 1, kind: key.kind},
 	} {
 		if n, ok := m.get(other); ok {
 			t.Errorf("memo has %d for another key", n)
