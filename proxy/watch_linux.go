@@ -17,9 +17,14 @@ type watcher struct {
 	epoll  int
 	slow   time.Duration
 	mu     sync.Mutex
-	conns  map[int32]*clientConn
+	conns  map[ticket]*clientConn
+	serial int32
 	closed bool
 }
+
+// ticket names a connection in the epoll set. The descriptor alone would not do: an event may still be on its way when its
+// connection has been closed, and the next connection been accepted under the same number.
+type ticket struct{ fd, serial int32 }
 
 // watch wraps a listener. slow bounds each write to a client.
 func watch(ln net.Listener, slow time.Duration) (net.Listener, error) {
@@ -27,7 +32,7 @@ func watch(ln net.Listener, slow time.Duration) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{Listener: ln, epoll: epoll, slow: slow, conns: map[int32]*clientConn{}}
+	w := &watcher{Listener: ln, epoll: epoll, slow: slow, conns: map[ticket]*clientConn{}}
 	go w.loop()
 	return w, nil
 }
@@ -49,23 +54,24 @@ func (w *watcher) Accept() (net.Conn, error) {
 
 func (w *watcher) add(c *clientConn, fd int32) {
 	w.mu.Lock()
-	w.conns[fd] = c
+	w.serial++
+	key := ticket{fd, w.serial}
+	w.conns[key] = c
 	w.mu.Unlock()
-	c.onClose = func() { w.forget(c, fd) }
-	event := syscall.EpollEvent{Events: syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR | uint32(edgeTriggered), Fd: fd}
+	c.onClose = func() { w.forget(key) }
+	event := syscall.EpollEvent{
+		Events: syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR | uint32(edgeTriggered), Fd: key.fd, Pad: key.serial,
+	}
 	_ = syscall.EpollCtl(w.epoll, syscall.EPOLL_CTL_ADD, int(fd), &event)
 }
 
 // edgeTriggered is EPOLLET, which package syscall has as a negative number.
 const edgeTriggered = 1 << 31
 
-// forget runs before the descriptor is closed, so that a new connection with the same number is never taken for the old one.
-// Closing the descriptor takes it out of the epoll set.
-func (w *watcher) forget(c *clientConn, fd int32) {
+// forget runs before the descriptor is closed. Closing it takes it out of the epoll set.
+func (w *watcher) forget(key ticket) {
 	w.mu.Lock()
-	if w.conns[fd] == c {
-		delete(w.conns, fd)
-	}
+	delete(w.conns, key)
 	w.mu.Unlock()
 }
 
@@ -79,15 +85,20 @@ func (w *watcher) loop() {
 			return
 		}
 		for _, event := range events[:max(0, n)] {
-			w.mu.Lock()
-			c := w.conns[event.Fd]
-			w.mu.Unlock()
-			if c != nil {
-				c.hangUp()
-			}
+			w.heed(event)
 		}
 	}
 	_ = syscall.Close(w.epoll)
+}
+
+// heed tells the connection that an event is of, if it still is one.
+func (w *watcher) heed(event syscall.EpollEvent) {
+	w.mu.Lock()
+	c := w.conns[ticket{event.Fd, event.Pad}]
+	w.mu.Unlock()
+	if c != nil {
+		c.hangUp()
+	}
 }
 
 func (w *watcher) finished() bool {
