@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"bursar/exchange"
 	"bursar/providers"
@@ -27,6 +28,21 @@ func writeFault(ctx *fasthttp.RequestCtx, f *exchange.Fault, id string) {
 	ctx.SetStatusCode(f.Status)
 	ctx.SetContentType("application/json")
 	ctx.SetBody(providers.WriteFault(nil, f, id))
+}
+
+// survive answers a request that a bug of ours has made panic: fasthttp would let the whole gateway die of it. Money that is held
+// for it is no longer renewed, so it expires into spend, with an orphan's row from the journal: never into free money. The trip
+// is not used again.
+func (s *Server) survive(t *trip) {
+	bug := recover()
+	if bug == nil {
+		return
+	}
+	s.Warn("BUG: a request panicked", fmt.Errorf("step %s: %v\n%s", t.Step, bug, debug.Stack()))
+	s.leases.remove(t.hold.ID)
+	t.ctx.Response.Reset()
+	t.ctx.Response.Header.Set("x-bursar-request-id", t.ID)
+	writeFault(t.ctx, asFault(fmt.Errorf("panic: %v", bug)), t.ID)
 }
 
 // asFault makes sure that an error is one a client may see.

@@ -12,6 +12,7 @@ import (
 // at its last byte or when the client leaves.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
 	t := s.begin(ctx)
+	defer s.survive(t)
 	if fault := s.carry(t); fault != nil {
 		s.refuse(t, fault)
 	}
