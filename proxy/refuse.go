@@ -17,7 +17,6 @@ func (s *Server) refuse(t *trip, f *exchange.Fault) {
 		s.cancel(t)
 	}
 	t.Outcome.Status, t.Outcome.Reason = f.Status, f.Reason
-	t.fault = f
 	t.ctx.Response.Reset()
 	s.headers(t)
 	retryHeaders(t, f)

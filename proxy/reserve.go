@@ -24,7 +24,7 @@ func (s *Server) reserve(t *trip) *exchange.Fault {
 	}
 	var refusal *exchange.Fault
 	for t.candidate < len(t.Decision.Candidates) {
-		short, fault := s.hold1(t, t.Decision.Candidates[t.candidate])
+		short, fault := s.holdFor(t, t.Decision.Candidates[t.candidate])
 		switch {
 		case fault == nil:
 			return nil
@@ -44,9 +44,9 @@ func (s *Server) reserve(t *trip) *exchange.Fault {
 	return refusal
 }
 
-// hold1 tries to hold the worst case of one candidate. When a budget has no room it returns that budget's line and the fault
+// holdFor tries to hold the worst case of one candidate. When a budget has no room it returns that budget's line and the fault
 // that says so.
-func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.Fault) {
+func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.Fault) {
 	if c.Price == nil {
 		return nil, unknownPrice(c)
 	}
@@ -88,7 +88,9 @@ func (s *Server) hold1(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.F
 	t.cap = most
 	if grant.Amount < t.hold.Want {
 		t.cap = c.Price.Affordable(bound, grant.Amount, t.Start)/t.Facts.N - t.prediction
-		t.capShrunk = true
+		if t.Decision.Reason != exchange.ReasonDowngraded {
+			t.Decision.Reason = exchange.ReasonCapShrunk
+		}
 	}
 	t.left = leastRoom(t.charges, grant.States)
 	journalled := t.hold.ID

@@ -36,10 +36,8 @@ type trip struct {
 	holds      int    // holds tried for so far
 	seeded     []byte // buffer of the hold's seed
 	held       bool
-	capShrunk  bool
 	planned    bool            // plan is made
 	failed     *exchange.Fault // why the candidate before failed
-	fault      *exchange.Fault // what the client was told
 	call       providers.Call
 	rekey      bool         // the answer belongs to another cache key than was looked up
 	left       pricing.Nano // least room left in a hard budget after the hold, -1 if none bounds
