@@ -10,16 +10,7 @@ import (
 	"bursar/exchange"
 	"bursar/pricing"
 	"bursar/providers"
-	"bursar/router"
 )
-
-// decide asks the router.
-func (s *Server) decide(t *trip) *exchange.Fault {
-	t.enter(exchange.StepDecide)
-	decision, fault := router.Decide(t.using.policy, &t.Facts)
-	t.Decision = decision
-	return fault
-}
 
 // lookup answers from the cache if it can. A hit costs nothing, so it needs no budget.
 func (s *Server) lookup(t *trip) bool {

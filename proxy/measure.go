@@ -53,6 +53,14 @@ func (s *Server) measure(t *trip) {
 	}
 }
 
+// decide asks the router.
+func (s *Server) decide(t *trip) *exchange.Fault {
+	t.enter(exchange.StepDecide)
+	decision, fault := router.Decide(t.using.policy, &t.Facts)
+	t.Decision = decision
+	return fault
+}
+
 // scratches hold the text of a last user message where it had to be unescaped.
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 

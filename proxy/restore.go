@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -127,91 +126,5 @@ func (s *Server) regain(ctx context.Context, g *generation) error {
 		}
 	}
 	lost.Resume()
-	return nil
-}
-
-// Recover finishes what the last process left undone in a fleet's store: holds that the store may not have settled. A request that
-// has a row is settled at its cost, any other at the held amount, as an orphan. Settling twice changes nothing.
-func (s *Server) Recover(ctx context.Context) error {
-	for _, open := range s.ledger.Recovered().Opens {
-		row, err := ledger.DecodeRow(open.Seed)
-		if err != nil {
-			return fmt.Errorf("recover the hold of %s: %w", open.ID, err)
-		}
-		if err := s.recoverHold(ctx, open, row); err != nil {
-			return fmt.Errorf("recover the hold of %s: %w", open.ID, err)
-		}
-	}
-	return nil
-}
-
-func (s *Server) recoverHold(ctx context.Context, open ledger.OpenHold, seed ledger.Row) error {
-	entered, ended, err := s.ledger.Find(ctx, seed.ID)
-	if err != nil {
-		return err
-	}
-	cost := open.Held
-	if ended {
-		cost = entered.Cost
-	}
-	settled, err := s.budgets.Settle(ctx, open.ID, cost)
-	if err != nil {
-		return err
-	}
-	switch {
-	case ended && settled.Orphaned:
-		s.correct(open.ID, entered, settled.Held)
-	case !ended && !settled.Orphaned && !settled.Unknown: // else another gateway has its row, or the store never took it
-		orphan := seed
-		orphan.ID, orphan.Kind, orphan.Cost, orphan.Baseline, orphan.Saved = open.ID, ledger.KindOrphan, open.Held, open.Held, exchange.Savings{}
-		if err := s.ledger.Append(&orphan); err != nil {
-			return err
-		}
-	}
-	return s.ledger.Forget(open.ID)
-}
-
-// holdID names the n-th hold of a request, from 1: each candidate that is tried has its own.
-func holdID(request string, n int) string { return request + "." + strconv.Itoa(n) }
-
-// Standing is how one budget stands in its current window.
-type Standing struct {
-	Budget *policy.Budget
-	Window budget.Window
-	budget.State
-}
-
-// Standing returns how the budgets stand that have one window for all their requests.
-func (s *Server) Standing(ctx context.Context) ([]Standing, error) {
-	g := s.current.Load()
-	if g == nil {
-		return nil, errors.New("no policy is loaded")
-	}
-	var all []Standing
-	var charges []budget.Charge
-	for _, line := range g.budgets {
-		b := line.budget
-		if b.Scope.Team == policy.Each || b.Scope.Project == policy.Each || b.Scope.Key == policy.Each || b.Scope.User == policy.Each {
-			continue
-		}
-		w := g.calendar.Window(b.Period, time.Now())
-		all = append(all, Standing{Budget: b, Window: w})
-		charges = append(charges, budget.Charge{Key: b.ScopeKey(&exchange.Facts{}, nil) + "/" + w.ID, Limit: b.Limit, Ends: w.End})
-	}
-	states := make([]budget.State, len(charges))
-	if err := s.budgets.States(ctx, charges, states); err != nil {
-		return nil, err
-	}
-	for i := range all {
-		all[i].State = states[i]
-	}
-	return all, nil
-}
-
-// Policy returns the policy of new requests, nil before the first Use.
-func (s *Server) Policy() *policy.Policy {
-	if g := s.current.Load(); g != nil {
-		return g.policy
-	}
 	return nil
 }

@@ -141,6 +141,14 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
+// Policy returns the policy of new requests, nil before the first Use.
+func (s *Server) Policy() *policy.Policy {
+	if g := s.current.Load(); g != nil {
+		return g.policy
+	}
+	return nil
+}
+
 // Serve answers requests on a listener until Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
 	if s.current.Load() == nil {
