@@ -62,10 +62,15 @@ func (s *Server) cancel(t *trip) {
 	}
 	t.held = false
 	s.leases.remove(t.hold.ID)
+	if !s.Embedded {
+		// Before the store is told: a recovery cannot see that a hold was cancelled, and would enter a row for money that was given
+		// back. Should this process die in between, the hold expires into spend, and its row comes from the store.
+		if err := s.ledger.Forget(t.hold.ID); err != nil {
+			s.Warn("close a hold in the journal", err)
+		}
+	}
 	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
 		s.settleLater(t, 0)
-	} else if !s.Embedded {
-		_ = s.ledger.Forget(t.hold.ID) // should that fail, a recovery finds the hold cancelled
 	}
 }
 
