@@ -50,16 +50,16 @@ type Complexity struct {
 
 // Signals are counts of transparent marks in the text that the user wrote last, the input of complexity.
 type Signals struct {
-	Bytes       int // of the last user message's text
-	Words       int
-	CodeMarks   int // fences, inline code, typical tokens of code
-	MathMarks   int // operators, LaTeX, digits in expressions
-	Constraints int // must, exactly, at most, without, ...
-	Steps       int // numbered or bulleted lines, first/then/finally
-	Reasoning   int // why, prove, derive, compare, trade-off, ...
-	Questions   int // question marks
-	Lookups     int // short-answer openings: what is, who is, define, translate, ...
-	NonLatin    int // letters outside Latin script
+	Bytes       int `json:"bytes"` // of the last user message's text
+	Words       int `json:"words"`
+	CodeMarks   int `json:"code_marks"`  // fences, inline code, typical tokens of code
+	MathMarks   int `json:"math_marks"`  // operators, LaTeX, digits in expressions
+	Constraints int `json:"constraints"` // must, exactly, at most, without, ...
+	Steps       int `json:"steps"`       // numbered or bulleted lines, first/then/finally
+	Reasoning   int `json:"reasoning"`   // why, prove, derive, compare, trade-off, ...
+	Questions   int `json:"questions"`   // question marks
+	Lookups     int `json:"lookups"`     // short-answer openings: what is, who is, define, translate, ...
+	NonLatin    int `json:"non_latin"`   // letters outside Latin script
 }
 
 // Method is how a token count came to be.
