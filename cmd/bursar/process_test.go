@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,6 +20,8 @@ import (
 
 	"bursar/internal/testkit"
 	"bursar/pricing"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // patience is how long tests wait for what must happen soon: long, since the machines that run them are slow at times.
@@ -68,6 +71,27 @@ func newSite(t *testing.T, flags ...string) *site {
 	s := &site{up: testkit.NewUpstream(t), policies: filepath.Join(dir, "policies.yaml"), data: filepath.Join(dir, "data"), flags: flags}
 	write(t, s.policies, policiesFor(s.up.URL))
 	return s
+}
+
+// redisFlags make a gateway keep its budgets in the Redis of the tests, under a name of its own.
+func redisFlags(t *testing.T) []string {
+	addr := os.Getenv("BURSAR_TEST_REDIS")
+	if addr == "" {
+		t.Skip("set BURSAR_TEST_REDIS to run against a real Redis")
+	}
+	org := "cmd-" + strings.ToLower(rand.Text())
+	t.Cleanup(func() {
+		client := redis.NewClient(&redis.Options{Addr: addr, DB: 8})
+		defer client.Close()
+		keys := client.Scan(context.Background(), 0, "*"+org+"*", 1000).Iterator()
+		for keys.Next(context.Background()) {
+			client.Del(context.Background(), keys.Val())
+		}
+		if err := keys.Err(); err != nil {
+			t.Error(err)
+		}
+	})
+	return []string{"-redis", "redis://" + addr + "/8", "-org", org}
 }
 
 // key issues a key.

@@ -143,8 +143,14 @@ func TestServeDrains(t *testing.T) {
 }
 
 // TestServeDrainEnds: a stream that never ends is cut when -drain is over, and is in the ledger all the same.
-func TestServeDrainEnds(t *testing.T) {
-	s := newSite(t, "-drain", "100ms")
+func TestServeDrainEnds(t *testing.T) { drainEnds(t, newSite(t, "-drain", "100ms")) }
+
+// TestServeDrainEndsRedis: also when its hold is in Redis.
+func TestServeDrainEndsRedis(t *testing.T) {
+	drainEnds(t, newSite(t, append(redisFlags(t), "-drain", "100ms")...))
+}
+
+func drainEnds(t *testing.T, s *site) {
 	key := s.key(t, "alpha")
 	p := s.start(t)
 	s.up.On("quick", testkit.Script{Tokens: 40, StallAfter: 5})
@@ -157,14 +163,14 @@ func TestServeDrainEnds(t *testing.T) {
 	if said := p.said(); strings.Contains(said, "panic") {
 		t.Errorf("it panicked:\n%s", said)
 	}
-	s.flags = nil
-	s.start(t) // what was under way is an orphan now, if it has no row
+	p = s.start(t) // what was under way is an orphan now, if it has no row
 	reader, err := ledger.OpenReader(s.data)
 	must(t, err)
 	defer func() { must(t, reader.Close()) }()
 	statement, err := reader.Report(t.Context(), ledger.Query{})
-	if err != nil || statement.Requests != 1 || statement.Spend == 0 {
-		t.Errorf("%d requests, $%s, %v", statement.Requests, statement.Spend.Dollars(), err)
+	counters, countersErr := budgetsAt(t.Context(), p.admin)
+	if err != nil || countersErr != nil || statement.Requests != 1 || statement.Spend == 0 || counters[0].Spent != statement.Spend || counters[0].Held != 0 {
+		t.Errorf("%d requests, $%s, %v; %+v, %v", statement.Requests, statement.Spend.Dollars(), err, counters, countersErr)
 	}
 }
 
