@@ -1,0 +1,38 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// Every kind of request has a recording, and it arrives as it was recorded.
+func TestAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(answer))
+	defer server.Close()
+	f := func(request string, status int, want string) {
+		t.Helper()
+		response, err := http.Post(server.URL+"/v1/chat/completions", "application/json", strings.NewReader(request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != status || !bytes.Contains(body, []byte(want)) {
+			t.Errorf("%s: status %d, %v, body without %s:\n%s", request, response.StatusCode, err, want, body)
+		}
+	}
+	f(`{"model":"tiny"}`, 200, `"finish_reason":"length"`)
+	f(`{"model":"tiny","stream":true}`, 200, "data: [DONE]")
+	f(`{"model":"tiny","stop":["e"]}`, 200, `"finish_reason":"stop"`)
+	f(`{"model":"tiny","stop":["e"],"stream":true}`, 200, `"finish_reason":"stop"`)
+	f(`{"model":"tiny","tools":[{}]}`, 200, `"finish_reason":"tool_calls"`)
+	f(`{"model":"tiny","tools":[{}],"stream":true}`, 200, `"finish_reason":"tool_calls"`)
+	f(`{"model":"tiny","max_tokens":3000}`, 200, `"finish_reason":"length"`)
+	f(`{"model":"tiny","max_tokens":3000,"stream":true}`, 200, "data: [DONE]")
+	f(`{"model":"short"}`, 400, "exceeds the available context size")
+	f(`no JSON`, 400, "invalid character")
+}
