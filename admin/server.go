@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"math"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -42,19 +43,12 @@ type Budget struct {
 	Renews    time.Time    `json:"renews,omitzero"`
 }
 
-// State is ok, spent, or the used share that was warned at.
+// State is spent, or the share that is used: never 100 % while something is left.
 func (b Budget) State() string {
-	if b.Limit > 0 && b.Spent+b.Held >= b.Limit {
+	if b.Spent+b.Held >= b.Limit {
 		return "spent"
 	}
-	return fmt.Sprintf("%.0f %%", b.used()*100)
-}
-
-func (b Budget) used() float64 {
-	if b.Limit == 0 {
-		return 1
-	}
-	return float64(b.Spent+b.Held) / float64(b.Limit)
+	return fmt.Sprintf("%.0f %%", min(99, math.Floor(float64(b.Spent+b.Held)*100/float64(b.Limit))))
 }
 
 // Server is the admin listener.
@@ -87,6 +81,7 @@ func secured(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
 		h.Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(w, r)
 	})
