@@ -41,6 +41,8 @@ type Server struct {
 	upstreams map[policy.Provider]*providers.Upstream
 	http      *fasthttp.Server
 	draining  atomic.Bool
+	serving   sync.Mutex // guards listener
+	listener  net.Listener
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 }
@@ -158,6 +160,12 @@ func (s *Server) Serve(ln net.Listener) error {
 	if err != nil {
 		return fmt.Errorf("watch %s for clients that leave: %w", ln.Addr(), err)
 	}
+	s.serving.Lock()
+	s.listener = watched
+	if s.draining.Load() { // shut down before it began to serve
+		_ = watched.Close()
+	}
+	s.serving.Unlock()
 	return s.http.Serve(watched)
 }
 
@@ -166,7 +174,12 @@ func (s *Server) Draining() bool { return s.draining.Load() }
 
 // Shutdown stops accepting, lets requests under way finish until ctx ends, and settles everything.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.serving.Lock()
 	s.draining.Store(true)
+	if s.listener != nil {
+		_ = s.listener.Close() // fasthttp does not know a listener yet that Serve is about to hand to it
+	}
+	s.serving.Unlock()
 	err := s.http.ShutdownWithContext(ctx)
 	s.settling.close()
 	s.stop()

@@ -107,10 +107,14 @@ func (w *watcher) finished() bool {
 	return w.closed && len(w.conns) == 0
 }
 
-// Close stops accepting.
+// Close stops accepting. A second close does nothing.
 func (w *watcher) Close() error {
 	w.mu.Lock()
+	again := w.closed
 	w.closed = true
 	w.mu.Unlock()
+	if again {
+		return nil
+	}
 	return w.Listener.Close()
 }

@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"bursar/budget"
+	"bursar/exchange"
+	"bursar/internal/testkit"
+	"bursar/ledger"
+	"bursar/pricing"
+)
+
+// TestRestartKnowsWhatWasSpent: every window, to the nano-dollar, and a hold whose process died before it was settled.
+func TestRestartKnowsWhatWasSpent(t *testing.T) {
+	const budgets = `
+budgets:
+  - { team: search, daily_usd: 1 }
+  - { everyone: true, monthly_usd: 2 }
+  - { team: each, weekly_usd: 3 }
+  - { user: each, yearly_usd: 4 }
+  - { model: small, total_usd: 5 }
+  - { tag: { feature: titles }, daily_usd: 6 }
+  - { team: each, project: each, daily_usd: 7, when_spent: observe }
+`
+	p := plan{sections: budgets + cached, dir: t.TempDir(), up: testkit.NewUpstream(t)}
+	h := open(t, p)
+	h.post(chat("small", "hi"))
+	h.post(chat("big", "hi", streamed, `,"user":"alice"`))
+	h.post(chat("big", "hi", streamed, `,"user":"alice"`)) // a hit
+	h.post(chat("fake/small", "hi"))
+	h.post(chat("small", "ha"), "x-bursar-tag-feature", "titles")
+	h.asOther("support", chat("small", "hi", `,"user":"bob"`))
+	h.up.On("big", testkit.Script{Status: 400})
+	h.post(chat("big", "refused"))
+	h.settled0()
+	before := windows(h)
+	h.close()
+
+	again := open(t, p)
+	if after := windows(again); len(after) != len(before) {
+		t.Fatalf("windows %v, had %v", after, before)
+	} else {
+		for key, spent := range before {
+			if after[key] != spent {
+				t.Errorf("%s has spent %d, had %d", key, after[key], spent)
+			}
+		}
+	}
+	again.close()
+
+	// A process that is killed between its hold and its row.
+	books, err := ledger.Open(p.dir, ledger.Options{})
+	must(t, err)
+	lost := ledger.Row{ID: "req_lost", Time: time.Now().UnixNano(), Team: "search", Tier: "small", Target: "fake/small"}
+	must(t, books.Hold(lost.ID, 12_345, lost.Encode(nil)))
+	must(t, books.Close())
+	third := open(t, p)
+	if found := third.ledger.Recovered().Orphans; len(found) != 1 || found[0].Cost != 12_345 || found[0].Reason != "orphaned" {
+		t.Errorf("orphans %+v", found)
+	}
+	if now := third.standing(); now.Spent != before["team=search/daily"]+12_345 || now.Held != 0 {
+		t.Errorf("the budget stands at %+v, had spent %d", now, before["team=search/daily"])
+	}
+}
+
+// settled0 waits until no money is held in any budget.
+func (h *house) settled0() {
+	h.Helper()
+	until(h, "all holds to be settled", func() bool {
+		n, err := h.stores.budgets.Open(context.Background())
+		return n == 0 && err == nil
+	})
+}
+
+// windows returns what the windows of all budgets have spent, those of single teams and users included.
+func windows(h *house) map[string]pricing.Nano {
+	g := h.current.Load()
+	found := map[string]pricing.Nano{}
+	for _, line := range g.budgets {
+		for _, f := range []exchange.Facts{{Team: "search"}, {Team: "support"}, {Team: "search", User: "alice"}, {Team: "support", User: "bob"}} {
+			key := line.budget.ScopeKey(&f, nil)
+			states := make([]budget.State, 1)
+			charge := budget.Charge{Key: key + "/" + g.calendar.Window(line.budget.Period, time.Now()).ID, Limit: 1}
+			if err := h.budgets.States(context.Background(), []budget.Charge{charge}, states); err != nil {
+				h.Error(err)
+			}
+			found[key] = states[0].Spent
+		}
+	}
+	return found
+}
