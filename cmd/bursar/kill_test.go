@@ -33,18 +33,37 @@ func TestKillRedis(t *testing.T) {
 	killAndCount(t, newSite(t, append(redisFlags(t), "-hold-lease", "2s")...))
 }
 
-func killAndCount(t *testing.T, s *site) {
-	s.up.On("quick", testkit.Script{Tokens: 20, PromptTokens: 30, Pace: time.Millisecond})
-	s.up.On("deep", testkit.Script{Tokens: 40, PromptTokens: 30, Latency: 3 * time.Millisecond})
-	s.up.On("broken", testkit.Script{Status: 500})
-	c := &crowd{t: t, keys: []string{s.key(t, "alpha"), s.key(t, "beta")}, answered: map[string]string{}}
-	for round := range killRounds {
-		p := s.start(t)
-		c.balance(s, p)
-		c.loadAndKill(p, round)
+// TestKillFleet kills one of two gateways on one Redis, by turns. What the dead one held may expire and be entered by the other
+// before it comes back: the two ledgers together balance with the counters.
+func TestKillFleet(t *testing.T) {
+	flags := append(redisFlags(t), "-hold-lease", "1s")
+	killAndCount(t, newSite(t, flags...), newSite(t, flags...))
+}
+
+func killAndCount(t *testing.T, sites ...*site) {
+	c := &crowd{t: t, answered: map[string]string{}}
+	for _, s := range sites {
+		s.up.On("quick", testkit.Script{Tokens: 20, PromptTokens: 30, Pace: time.Millisecond})
+		s.up.On("deep", testkit.Script{Tokens: 40, PromptTokens: 30, Latency: 3 * time.Millisecond})
+		s.up.On("broken", testkit.Script{Status: 500})
+		c.gateways = append(c.gateways, &running{s, s.start(t), []string{s.key(t, "alpha"), s.key(t, "beta")}})
 	}
-	p := s.start(t)
-	c.balance(s, p)
+	for _, g := range c.gateways {
+		eventually(t, "the keys are known", func() bool { return g.serves(g.keys[1], "quick") })
+	}
+	for round := range killRounds {
+		victim := c.gateways[round%len(c.gateways)]
+		c.loadAndKill(victim, round)
+		if len(sites) > 1 {
+			time.Sleep(rand.N(2 * time.Second)) // the other one may enter what the dead one held, or some of it, or nothing
+		}
+		stillborn, _ := victim.launch(t, "-listen", "127.0.0.1:0", "-admin", "127.0.0.1:0")
+		time.Sleep(rand.N(200 * time.Millisecond)) // killed again at any moment of its recovery
+		must(t, stillborn.cmd.Process.Kill())
+		<-stillborn.exited
+		victim.gatewayProcess = victim.start(t)
+		c.balance()
+	}
 	c.t.Logf("%d kills: %d requests sent, %d answers whole, %d refused for want of money, %d for a slow store, %d rows, %d of them orphans, $%s spent",
 		killRounds, c.sent, len(c.answered), c.refused, c.down, c.rows, c.orphans, c.spend.Dollars())
 	if len(c.answered) < 100*killRounds || c.refused == 0 {
@@ -52,10 +71,17 @@ func killAndCount(t *testing.T, s *site) {
 	}
 }
 
+// running is a gateway with keys of both teams.
+type running struct {
+	*site
+	*gatewayProcess
+	keys []string
+}
+
 // crowd are clients of both teams, and what they saw.
 type crowd struct {
-	t    *testing.T
-	keys []string
+	t        *testing.T
+	gateways []*running
 
 	mu                  sync.Mutex
 	sent, refused, down int
@@ -67,7 +93,7 @@ type crowd struct {
 
 // loadAndKill sends requests from all workers, and kills the gateway somewhere in the middle. Meanwhile no budget is ever over its
 // limit.
-func (c *crowd) loadAndKill(p *gatewayProcess, round int) {
+func (c *crowd) loadAndKill(victim *running, round int) {
 	ctx, stop := context.WithCancel(c.t.Context())
 	defer stop()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: killWorkers}}
@@ -76,20 +102,22 @@ func (c *crowd) loadAndKill(p *gatewayProcess, round int) {
 	for worker := range killWorkers {
 		workers.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				c.ask(ctx, client, p, fmt.Sprintf("round %d, worker %d, question %d", round, worker, n))
+				c.ask(ctx, client, c.gateways[rand.N(len(c.gateways))], fmt.Sprintf("round %d, worker %d, question %d", round, worker, n))
 			}
 		})
 	}
-	workers.Go(func() { c.watchLimits(ctx, p.admin) })
+	for _, g := range c.gateways {
+		workers.Go(func() { c.watchLimits(ctx, g.admin) })
+	}
 	time.Sleep(300*time.Millisecond + rand.N(500*time.Millisecond)) // the random moment
-	must(c.t, p.cmd.Process.Kill())
-	<-p.exited
+	must(c.t, victim.cmd.Process.Kill())
+	<-victim.exited
 	stop()
 	workers.Wait()
 }
 
 // ask sends one request: any team, either model, plain or stream, and one in five leaves before the end.
-func (c *crowd) ask(ctx context.Context, client *http.Client, p *gatewayProcess, question string) {
+func (c *crowd) ask(ctx context.Context, client *http.Client, g *running, question string) {
 	if rand.N(10) == 0 {
 		question = "a question that all ask"
 	}
@@ -103,9 +131,9 @@ func (c *crowd) ask(ctx context.Context, client *http.Client, p *gatewayProcess,
 		"messages": []map[string]string{{"role": "user", "content": question}},
 	})
 	must(c.t, err)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.api+"/v1/chat/completions", strings.NewReader(string(body)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.api+"/v1/chat/completions", strings.NewReader(string(body)))
 	must(c.t, err)
-	r.Header.Set("Authorization", "Bearer "+c.keys[rand.N(len(c.keys))])
+	r.Header.Set("Authorization", "Bearer "+g.keys[rand.N(len(g.keys))])
 	c.mu.Lock()
 	c.sent++
 	c.mu.Unlock()
@@ -153,15 +181,19 @@ func (c *crowd) watchLimits(ctx context.Context, admin string) {
 }
 
 // balance waits until the restarted gateway has nothing left to settle, and compares the counters with the ledger.
-func (c *crowd) balance(s *site, p *gatewayProcess) {
+func (c *crowd) balance() {
 	c.t.Helper()
-	reader, err := ledger.OpenReader(s.data)
-	must(c.t, err)
-	defer func() { must(c.t, reader.Close()) }()
+	var readers []*ledger.Reader
+	for _, g := range c.gateways {
+		reader, err := ledger.OpenReader(g.data)
+		must(c.t, err)
+		defer func() { must(c.t, reader.Close()) }()
+		readers = append(readers, reader)
+	}
 	// Orphans that the dead process had taken from Redis, but not entered, are handed out again after a minute.
 	deadline := time.Now().Add(90 * time.Second)
 	for {
-		differ := c.differ(reader, p)
+		differ := c.differ(readers)
 		if differ == "" {
 			break
 		}
@@ -170,23 +202,36 @@ func (c *crowd) balance(s *site, p *gatewayProcess) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	c.entered(s)
+	c.entered()
 }
 
 // differ tells how counters and ledger differ, "" if they do not.
-func (c *crowd) differ(reader *ledger.Reader, p *gatewayProcess) string {
+func (c *crowd) differ(readers []*ledger.Reader) string {
 	c.t.Helper()
+	p := c.gateways[0]
 	if open := p.metric("bursar_holds_open"); open != "0" {
 		return open + " holds are open"
 	}
 	counters, err := budgetsAt(c.t.Context(), p.admin)
 	must(c.t, err)
-	booked, err := reader.Report(c.t.Context(), ledger.Query{By: []string{"team"}})
-	must(c.t, err)
-	want := map[string]pricing.Nano{"all": booked.Spend}
-	for _, line := range booked.Lines {
-		want[line.Group[0]] = line.Spend
+	want := map[string]pricing.Nano{}
+	c.rows, c.orphans = 0, 0
+	for _, reader := range readers {
+		booked, err := reader.Report(c.t.Context(), ledger.Query{By: []string{"team"}})
+		must(c.t, err)
+		want["all"] += booked.Spend
+		for _, line := range booked.Lines {
+			want[line.Group[0]] += line.Spend
+		}
+		audit, err := reader.Verify(c.t.Context())
+		must(c.t, err)
+		if audit.Pending > 0 {
+			return fmt.Sprintf("%d rows are not in SQLite yet", audit.Pending)
+		}
+		c.rows += audit.Rows
+		c.orphans += booked.Orphans
 	}
+	c.spend = want["all"]
 	if len(counters) != 3 {
 		return fmt.Sprintf("%d budgets", len(counters))
 	}
@@ -195,26 +240,40 @@ func (c *crowd) differ(reader *ledger.Reader, p *gatewayProcess) string {
 			return fmt.Sprintf("budget %s: $%s spent and $%s held, the ledger has $%s", b.Name, b.Spent.Dollars(), b.Held.Dollars(), want[b.Name].Dollars())
 		}
 	}
-	audit, err := reader.Verify(c.t.Context())
-	must(c.t, err)
-	if audit.Pending > 0 {
-		return fmt.Sprintf("%d rows are not in SQLite yet", audit.Pending)
-	}
-	c.spend, c.rows, c.orphans = booked.Spend, audit.Rows, booked.Orphans
 	return ""
 }
 
 // entered checks that each request whose answer a client has is in the ledger once, at the cost that the client was told.
-func (c *crowd) entered(s *site) {
+func (c *crowd) entered() {
 	c.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.data, "ledger.db")+"?mode=ro")
+	found := map[string]*entry{}
+	for _, g := range c.gateways {
+		c.enter(found, filepath.Join(g.data, "ledger.db"))
+	}
+	for id, told := range c.answered {
+		e := found[id]
+		switch {
+		case e == nil || e.rows != 1:
+			c.t.Errorf("request %s was answered; in the ledger: %+v", id, e)
+		case e.more != 0:
+			c.t.Errorf("request %s cost $%s, and $%s more are booked as lost with its gateway", id, e.cost.Dollars(), e.more.Dollars())
+		case told != "" && nano(c.t, told) != e.cost:
+			c.t.Errorf("request %s cost $%s, its client was told $%s", id, e.cost.Dollars(), told)
+		}
+	}
+}
+
+// entry is what the ledgers have of one request.
+type entry struct {
+	rows       int
+	cost, more pricing.Nano // more: of orphans and corrections of its holds
+}
+
+func (c *crowd) enter(found map[string]*entry, database string) {
+	c.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+database+"?mode=ro")
 	must(c.t, err)
 	defer db.Close()
-	type entry struct {
-		rows       int
-		cost, more pricing.Nano // more: of orphans and corrections of its holds
-	}
-	found := map[string]*entry{}
 	rows, err := db.QueryContext(c.t.Context(), "SELECT id, kind, cost FROM rows")
 	must(c.t, err)
 	defer rows.Close()
@@ -238,15 +297,4 @@ func (c *crowd) entered(s *site) {
 		}
 	}
 	must(c.t, rows.Err())
-	for id, told := range c.answered {
-		e := found[id]
-		switch {
-		case e == nil || e.rows != 1:
-			c.t.Errorf("request %s was answered; in the ledger: %+v", id, e)
-		case e.more != 0:
-			c.t.Errorf("request %s cost $%s, and $%s more are booked as lost with its gateway", id, e.cost.Dollars(), e.more.Dollars())
-		case told != "" && nano(c.t, told) != e.cost:
-			c.t.Errorf("request %s cost $%s, its client was told $%s", id, e.cost.Dollars(), told)
-		}
-	}
 }
