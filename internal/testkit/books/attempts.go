@@ -57,6 +57,8 @@ type tally struct {
 	by            map[string]*counts // by client
 	aborted, hits int
 	usages, costs int      // that were compared and are equal
+	over          int      // calls that cost more than was held for them
+	most          float64  // the most that one cost, in parts of what was held
 	unexplained   []string // errors that nobody can explain
 	unequal       []string // what the ledger and a client disagree on
 }
@@ -98,6 +100,10 @@ func (t *tally) compare(a *attempt, r *row) {
 		t.by[a.Client] = c
 	}
 	c.requests++
+	if r.cost > r.held {
+		t.over++
+		t.most = max(t.most, float64(r.cost)/float64(max(1, r.held)))
+	}
 	if a.ID != "" && a.ID != r.id {
 		t.unequal = append(t.unequal, fmt.Sprintf("request %s/%d was told the id %s, its row has %s", a.Call, a.Attempt, a.ID, r.id))
 	}
@@ -111,7 +117,7 @@ func (t *tally) compare(a *attempt, r *row) {
 		return
 	case a.Outcome == "answered" && r.status == 200:
 		c.answered++
-		if a.CostUSD == "" {
+		if r.stream {
 			c.streams++
 		}
 		if r.cache == "hit" {

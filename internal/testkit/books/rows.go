@@ -23,8 +23,9 @@ type row struct {
 	served             exchange.Candidate
 	reason, cache      string
 	status             int
+	stream             bool
 	prompt, completion int64
-	cost               pricing.Nano
+	cost, held         pricing.Nano
 }
 
 // tag returns the value of a request's tag, "" if it had none.
@@ -44,8 +45,8 @@ func readRows(ctx context.Context, dir string) ([]row, error) {
 		return nil, err
 	}
 	defer db.Close()
-	found, err := db.QueryContext(ctx, `SELECT id, kind, time, team, project, "key", user, tags, asked, tier, target, reason, cache, status,
-		input + cache_read + cache_write + cache_write_1h + audio_in + image_in, output + reasoning + audio_out + image_out, cost
+	found, err := db.QueryContext(ctx, `SELECT id, kind, time, team, project, "key", user, tags, asked, tier, target, reason, cache, status, stream,
+		input + cache_read + cache_write + cache_write_1h + audio_in + image_in, output + reasoning + audio_out + image_out, cost, held
 		FROM rows ORDER BY time, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger in %s: %w", dir, err)
@@ -57,7 +58,7 @@ func readRows(ctx context.Context, dir string) ([]row, error) {
 		var tags string
 		f := &r.facts
 		err := found.Scan(&r.id, &r.kind, &r.time, &f.Team, &f.Project, &f.Key, &f.User, &tags, &f.Model, &r.served.Tier, &r.served.Target,
-			&r.reason, &r.cache, &r.status, &r.prompt, &r.completion, &r.cost)
+			&r.reason, &r.cache, &r.status, &r.stream, &r.prompt, &r.completion, &r.cost, &r.held)
 		if err != nil {
 			return nil, err
 		}

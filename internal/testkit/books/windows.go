@@ -97,11 +97,10 @@ func readStanding(files string, windows []window) error {
 
 // readRedis asks Redis for every window, and for the number of open holds.
 func readRedis(ctx context.Context, url, org string, windows []window) (open int, err error) {
-	o, err := redis.ParseURL(url)
+	client, err := connect(url)
 	if err != nil {
 		return 0, err
 	}
-	client := budget.Connect(&redis.UniversalOptions{Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB})
 	defer client.Close()
 	store, err := budget.NewRedis(client, org, budget.Options{})
 	if err != nil {
@@ -120,4 +119,28 @@ func readRedis(ctx context.Context, url, org string, windows []window) (open int
 		windows[i].note("redis", s.Spent, s.Held)
 	}
 	return open, nil
+}
+
+func connect(url string) (redis.UniversalClient, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	return budget.Connect(&redis.UniversalOptions{Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB}), nil
+}
+
+// forget deletes what a fleet has in Redis: its counters and its cached answers.
+func forget(ctx context.Context, url, org string) error {
+	client, err := connect(url)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	found := client.Scan(ctx, 0, "bursar:{"+org+"}:*", 1000).Iterator()
+	for found.Next(ctx) {
+		if err := client.Unlink(ctx, found.Val()).Err(); err != nil {
+			return err
+		}
+	}
+	return found.Err()
 }

@@ -26,7 +26,7 @@ type Call struct {
 // planner makes the calls of one client; what a call is like goes by its number, so that every run is the same.
 type planner struct {
 	per int // calls of a conversation
-	n   int // calls so far, without those asked again
+	n   int // calls so far, without those asked again and those of the team whose money runs out
 }
 
 const (
@@ -51,22 +51,25 @@ func (p *planner) plan(number int, c *Conversation) []Call {
 		call.Body = body
 		again := false
 		switch {
-		case p.n%7 == 6: // with those asked again that is more than one in ten
+		case call.Team == "capped": // its caps shrink as its money does, so there is no midway
+		case p.n%6 == 5: // more than one in ten of all
 			body["max_tokens"] = abortCap
 			call.Abort, stream = "stream", true
-			if p.n%21 == 13 {
+			if p.n%18 == 11 {
 				call.Abort, stream = "plain", false
 			}
-		case p.n%5 == 1 && call.Team != "capped":
+		case p.n%5 == 1:
 			again = true
 			body["max_tokens"], body["stop"] = askedCap, []string{"e", "a", "t", " "}
 		}
-		calls = append(calls, formed(call, stream, p.n%3 > 0))
+		calls = append(calls, formed(call, stream, (p.n+i)%3 > 0))
 		if again { // every second time in the other form: a stream from a plain answer, and the other way round
 			call.ID += "-again"
 			calls = append(calls, formed(call, stream != (p.n%10 == 1), true))
 		}
-		p.n++
+		if call.Team != "capped" {
+			p.n++
+		}
 	}
 	return calls
 }
