@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// serve runs the gateway until SIGTERM or SIGINT, then drains. SIGHUP reloads the policy.
+// serve runs the gateway until SIGTERM or SIGINT, then drains; a second one ends the draining. SIGHUP reloads the policy.
 func serve(p *program, args []string) error {
 	var o gatewayOptions
 	f := p.flags("serve")
@@ -58,6 +58,13 @@ func serve(p *program, args []string) error {
 			logger.Info("draining")
 			ctx, cancel := context.WithTimeout(context.Background(), o.drain)
 			defer cancel()
+			go func() { // whoever asks twice means at once
+				for s := range signals {
+					if s != syscall.SIGHUP {
+						cancel()
+					}
+				}
+			}()
 			return g.close(ctx)
 		}
 	}

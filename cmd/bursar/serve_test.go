@@ -216,3 +216,75 @@ func TestServeBroken(t *testing.T) {
 		}
 	}
 }
+
+// TestServeInterrupted: Ctrl-C drains as SIGTERM does, and a second one ends at once; SIGHUP meanwhile does neither.
+func TestServeInterrupted(t *testing.T) {
+	s := newSite(t)
+	key := s.key(t, "alpha")
+	p := s.start(t)
+	s.up.On("quick", testkit.Script{Tokens: 40, StallAfter: 5})
+	response := p.begin(key, helloStream)
+	defer response.Body.Close()
+	p.signal(syscall.SIGINT)
+	eventually(t, "the gateway drains", func() bool {
+		status, body := p.get("/readyz")
+		return status == 503 && strings.Contains(body, "draining")
+	})
+	p.signal(syscall.SIGHUP)
+	if status, _ := p.get("/healthz"); status != 200 {
+		t.Errorf("healthz while draining: %d", status)
+	}
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 1 || !strings.Contains(p.said(), "drain: ") {
+		t.Errorf("exit status %d\n%s", code, p.said())
+	}
+}
+
+// TestServeWithoutRedis: a gateway starts though its Redis is down, says that it is not ready, and refuses requests with the reason.
+func TestServeWithoutRedis(t *testing.T) {
+	s := newSite(t, "-redis", "redis://:hunter2@127.0.0.1:1/0")
+	key := s.key(t, "alpha")
+	p := s.start(t)
+	if status, body := p.get("/readyz"); status != 503 || !strings.Contains(body, "budget store") {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	if got := p.ask(key, hello); got.status != 503 || !strings.Contains(got.body, "budget_store_down") || got.header.Get("Retry-After") == "" {
+		t.Errorf("a request: %d %v %s", got.status, got.header, got.body)
+	}
+	if status, body := p.get("/admin/budgets"); status != 503 || !strings.Contains(body, "down") {
+		t.Errorf("/admin/budgets: %d %s", status, body)
+	}
+	if status, body := p.get("/"); status != 200 || !strings.Contains(body, "down") {
+		t.Errorf("the page: %d %s", status, body)
+	}
+	if got := p.metric("bursar_holds_open"); got != "-1" {
+		t.Errorf("bursar_holds_open is %q", got)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 || strings.Contains(p.said(), "hunter2") {
+		t.Errorf("exit status %d\n%s", code, p.said())
+	}
+}
+
+// TestServeHoldLease: a stream that is longer than the lease keeps its hold, because the gateway lives; it is booked once, at its
+// true cost.
+func TestServeHoldLease(t *testing.T) {
+	s := newSite(t, append(redisFlags(t), "-hold-lease", "1s")...)
+	key := s.key(t, "alpha")
+	p := s.start(t)
+	s.up.On("quick", testkit.Script{Tokens: 30, Pace: 100 * time.Millisecond})
+	if got := p.ask(key, helloStream); !strings.Contains(got.body, "[DONE]") {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	eventually(t, "the hold is settled", func() bool { return p.metric("bursar_holds_open") == "0" })
+	var booked struct {
+		statement
+		Orphans int64
+	}
+	must(t, json.Unmarshal([]byte(done(t, "report", "-data", s.data, "-format", "json")), &booked))
+	counters, err := budgetsAt(t.Context(), p.admin)
+	must(t, err)
+	if booked.Requests != 1 || booked.Orphans != 0 || counters[0].Spent != nano(t, booked.Spend.String()) {
+		t.Errorf("%d requests, %d orphans, $%s spent; %+v", booked.Requests, booked.Orphans, booked.Spend, counters)
+	}
+}
