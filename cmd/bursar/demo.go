@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"bursar/admin"
@@ -54,10 +55,12 @@ func demo(p *program, args []string) error {
 		return json.NewEncoder(p.out).Encode(result.machine())
 	}
 	result.print(say)
+	interrupted := make(chan os.Signal, 1)
+	if *stay {
+		signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	}
 	d.invite(say, *stay)
 	if *stay {
-		interrupted := make(chan os.Signal, 1)
-		signal.Notify(interrupted, os.Interrupt)
 		<-interrupted
 	}
 	return nil

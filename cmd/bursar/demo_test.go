@@ -1,8 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"bursar/internal/simulate"
@@ -63,5 +69,42 @@ func TestDemoForPeople(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("without %q:\n%s", want, out)
 		}
+	}
+}
+
+// TestDemoStays: with -stay the gateway goes on serving at the addresses it tells, until it is told to end; then it leaves no folder.
+func TestDemoStays(t *testing.T) {
+	temp := t.TempDir()
+	cmd := exec.Command(os.Args[0], "demo", "-stay")
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+temp)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // it has ended
+	told := map[string]string{}
+	line := regexp.MustCompile(`(page|OPENAI_BASE_URL|OPENAI_API_KEY)(?: +|=)(\S+)`)
+	for lines := bufio.NewScanner(out); len(told) < 3 && lines.Scan(); {
+		for _, found := range line.FindAllStringSubmatch(lines.Text(), -1) {
+			told[found[1]] = found[2]
+		}
+	}
+	if len(told) < 3 {
+		t.Fatalf("it told only %v", told)
+	}
+	page, err := http.Get(told["page"])
+	must(t, err)
+	if body := drained(t, page); page.StatusCode != 200 || !strings.Contains(body, "storefront") {
+		t.Errorf("the page: %d %s", page.StatusCode, body)
+	}
+	p := &gatewayProcess{t: t, api: strings.TrimSuffix(told["OPENAI_BASE_URL"], "/v1")}
+	if got := p.ask(told["OPENAI_API_KEY"], `{"model":"auto","messages":[{"role":"user","content":"Hello"}]}`); got.status != 200 {
+		t.Errorf("a request: %d %s", got.status, got.body)
+	}
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
 	}
 }
