@@ -230,7 +230,7 @@ func (h *house) observe(x *exchange.Exchange) {
 func (h *house) warn(what string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.warns = append(h.warns, what+": "+err.Error())
+	h.warns = append(h.warns, fmt.Sprintf("%s: %v", what, err))
 }
 
 // reply is what a client got.

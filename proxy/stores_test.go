@@ -73,9 +73,13 @@ func inRedis(t testing.TB, addr string, db int) stores {
 
 // joinRedis opens the stores of an org, as one more gateway of its fleet does.
 func joinRedis(t testing.TB, addr string, db int, org string) stores {
+	return joinRedisFor(t, addr, db, org, 5*time.Second)
+}
+
+func joinRedisFor(t testing.TB, addr string, db int, org string, timeout time.Duration) stores {
 	client := budget.Connect(&redis.UniversalOptions{Addrs: []string{addr}, DB: db})
 	t.Cleanup(func() { _ = client.Close() })
-	money, err := budget.NewRedis(client, org, budget.Options{Timeout: 5 * time.Second})
+	money, err := budget.NewRedis(client, org, budget.Options{Timeout: timeout})
 	must(t, err)
 	answers, err := cache.NewRedis(client, org, cache.RedisOptions{Lookup: time.Second})
 	must(t, err)
