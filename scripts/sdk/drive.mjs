@@ -4,6 +4,7 @@
 //
 // KEYS.json maps a team to its key. RESULTS.jsonl gets one line for each HTTP request: those that the SDK sends again are its own.
 // scripts/sdk/go/main.go is the same in Go, and internal/testkit/books reads what both write.
+import { subscribe } from 'node:diagnostics_channel';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import OpenAI from 'openai';
 
@@ -12,7 +13,7 @@ const keys = JSON.parse(readFileSync(keysFile, 'utf8'));
 const calls = readFileSync(callsFile, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const workers = 3;
 const chunksBeforeAbort = 3;
-const waitBeforeAbort = 60; // ms
+const waitBeforeAbort = 60; // ms after the request was sent whole: by then the gateway has it, and must account for it
 
 const attempts = new Map(); // call to the HTTP requests it took
 
@@ -32,6 +33,12 @@ async function counted(url, init) {
   return response;
 }
 
+const sent = new Map(); // call to what to do when its request was sent
+subscribe('undici:request:bodySent', ({ request }) => {
+  const headers = String(request.headers);
+  for (const [call, then] of sent) if (headers.includes(call)) then();
+});
+
 const clients = Object.fromEntries(Object.entries(keys).map(([team, apiKey]) => [team, new OpenAI({ apiKey, baseURL, fetch: counted })]));
 
 async function make(call) {
@@ -39,9 +46,9 @@ async function make(call) {
   const control = new AbortController();
   const result = { outcome: 'answered' };
   const options = { signal: control.signal, headers: { 'x-bursar-tag-call': call.id } };
+  if (call.abort === 'plain') sent.set(call.id, () => setTimeout(() => control.abort(), waitBeforeAbort));
   try {
     const asked = clients[call.team].chat.completions.create(call.body, options);
-    if (call.abort === 'plain') setTimeout(() => control.abort(), waitBeforeAbort);
     if (call.body.stream) await readStream(await asked, call, control, result);
     else readPlain(await asked, result);
     if (control.signal.aborted) result.outcome = 'aborted';
@@ -51,6 +58,7 @@ async function make(call) {
     result.error = `${err.name}: ${err.message}`;
     result.code = err.code ?? '';
   }
+  sent.delete(call.id);
   const list = attempts.get(call.id);
   if (list.length === 0) list.push({ call: call.id, attempt: 0, id: '', status: 0 }); // it failed before it was sent
   Object.assign(list.at(-1), result);

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"strconv"
 	"sync"
@@ -25,7 +26,7 @@ import (
 const (
 	workers           = 3
 	chunksBeforeAbort = 3
-	waitBeforeAbort   = 60 * time.Millisecond
+	waitBeforeAbort   = 60 * time.Millisecond // after the request was sent whole: by then the gateway has it, and must account for it
 )
 
 type call struct {
@@ -199,8 +200,9 @@ func ask(ctx context.Context, abort func(), client *openai.Client, c *call, resu
 		return readStream(ctx, abort, client, c, params, result, options)
 	}
 	if c.Abort == "plain" {
-		timer := time.AfterFunc(waitBeforeAbort, abort)
-		defer timer.Stop()
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteRequest: func(httptrace.WroteRequestInfo) { time.AfterFunc(waitBeforeAbort, abort) },
+		})
 	}
 	answer, err := client.Chat.Completions.New(ctx, params, options...)
 	if err != nil {
