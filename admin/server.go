@@ -41,6 +41,22 @@ type Budget struct {
 	Limit     pricing.Nano `json:"limit_nano"`
 	WhenSpent string       `json:"when_spent"`
 	Renews    time.Time    `json:"renews,omitzero"`
+
+	// What the ledger must be asked to compare with Spent.
+	Scope  Scope     `json:"scope,omitzero"`
+	Starts time.Time `json:"starts,omitzero"`  // zero if the window has always been open
+	Shared bool      `json:"shared,omitempty"` // Spent is of all gateways of a fleet, not of this one
+}
+
+// Scope is whom a budget bounds: requests that meet every part that is set; all of them if none is.
+type Scope struct {
+	Team     string `json:"team,omitempty"`
+	Project  string `json:"project,omitempty"`
+	Key      string `json:"key,omitempty"`
+	User     string `json:"user,omitempty"`
+	Model    string `json:"model,omitempty"` // provider/model, or a model of the policy
+	TagName  string `json:"tag_name,omitempty"`
+	TagValue string `json:"tag_value,omitempty"`
 }
 
 // State is spent, or the share that is used: never 100 % while something is left.

@@ -262,10 +262,17 @@ func (g *gateway) budgets(ctx context.Context) ([]admin.Budget, error) {
 	for _, l := range lines {
 		all = append(all, admin.Budget{
 			Name: l.Budget.Name, Window: l.Window.ID, Spent: l.Spent, Held: l.Held, Limit: l.Limit,
-			WhenSpent: l.Budget.WhenSpent.String(), Renews: l.Window.End,
+			WhenSpent: l.Budget.WhenSpent.String(), Renews: l.Window.End, Starts: l.Window.Start, Shared: g.options.redis != "",
+			Scope: scopeOf(&l.Budget.Scope),
 		})
 	}
 	return all, nil
+}
+
+func scopeOf(s *policy.BudgetScope) admin.Scope {
+	return admin.Scope{
+		Team: s.Team, Project: s.Project, Key: s.Key, User: s.User, Model: s.Model, TagName: s.Tag.Name, TagValue: s.Tag.Value,
+	}
 }
 
 func (g *gateway) gauges() {

@@ -38,6 +38,7 @@ func commands() []command {
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"keys", "add|list|revoke -data DIR ...", "issue and revoke keys", keysCommand},
 		{"report", "-data DIR [-format json|csv|table]", "the statement: spend, baseline, savings", report},
+		{"audit", "-data DIR [-data DIR ...] [-admin URL] [-json]", "check that journal, rows, sums and counters agree", auditCommand},
 		{"version", "", "print the version", version},
 	}
 }
