@@ -91,3 +91,38 @@ func windows(h *house) map[string]pricing.Nano {
 	}
 	return found
 }
+
+// TestFleetRecoversItsHolds that its last process left in Redis: at the cost of the row if there is one, else at the held amount.
+func TestFleetRecoversItsHolds(t *testing.T) {
+	for _, kind := range kinds[1:] {
+		t.Run(kind.name, func(t *testing.T) {
+			kept := kind.open(t)
+			p := plan{sections: pot, dir: t.TempDir(), stores: func(testing.TB) stores { return kept }}
+			h := open(t, p)
+			charges := []budget.Charge{{Key: "team=search/daily/" + h.current.Load().calendar.Window(exchange.PeriodDaily, time.Now()).ID, Limit: pricing.Dollar, Hard: true}}
+			h.close()
+			books, err := ledger.Open(p.dir, ledger.Options{KeepOpens: true})
+			must(t, err)
+			for id, answered := range map[string]bool{"req_lost": false, "req_told": true} {
+				row := ledger.Row{ID: id, Time: time.Now().UnixNano(), Team: "search", Tier: "small", Target: "fake/small"}
+				grant, err := kept.budgets.Reserve(t.Context(), &budget.Hold{ID: holdID(id, 1), Want: 12_345, Least: 12_345, Charges: charges, Lease: time.Minute})
+				if err != nil || !grant.OK {
+					t.Fatalf("reserve: %+v, %v", grant, err)
+				}
+				must(t, books.Hold(holdID(id, 1), 12_345, row.Encode(nil)))
+				if answered {
+					row.Cost, row.Baseline = 1_000, 1_000
+					must(t, books.Append(&row))
+				}
+			}
+			must(t, books.Close())
+			for range 2 { // a second restart finds nothing left to do
+				again := open(t, p)
+				if spent := again.settled(); spent != 13_345 {
+					t.Errorf("spent %d", spent)
+				}
+				again.close()
+			}
+		})
+	}
+}
