@@ -30,7 +30,7 @@ func TestKill(t *testing.T) { killAndCount(t, newSite(t)) }
 // TestKillRedis does the same with budgets in Redis. What the dead process had journalled is settled at the restart; a hold that it
 // died with before that expires.
 func TestKillRedis(t *testing.T) {
-	killAndCount(t, newSite(t, append(redisFlags(t), "-hold-lease", "2s")...))
+	killAndCount(t, newSite(t, append(redisFlags(t), "-hold-lease", "1s")...))
 }
 
 // TestKillFleet kills one of two gateways on one Redis, by turns. What the dead one held may expire and be entered by the other
@@ -66,7 +66,7 @@ func killAndCount(t *testing.T, sites ...*site) {
 	}
 	c.t.Logf("%d kills: %d requests sent, %d answers whole, %d refused for want of money, %d for a slow store, %d rows, %d of them orphans, $%s spent",
 		killRounds, c.sent, len(c.answered), c.refused, c.down, c.rows, c.orphans, c.spend.Dollars())
-	if len(c.answered) < 100*killRounds || c.refused == 0 {
+	if len(c.answered) < 20*killRounds || c.refused == 0 {
 		t.Errorf("too little load to mean anything: %d answers, %d refusals", len(c.answered), c.refused)
 	}
 }

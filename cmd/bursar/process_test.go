@@ -47,7 +47,7 @@ teams:
 budgets:
   - { name: all, everyone: true, total_usd: 1000, when_spent: block }
   - { name: alpha, team: alpha, total_usd: 500, when_spent: block }
-  - { name: beta, team: beta, total_usd: 0.08, when_spent: block }
+  - { name: beta, team: beta, total_usd: 0.03, when_spent: block }
 routes:
   - { name: as asked, to: asked }
 default: quick
