@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -275,19 +274,12 @@ func (p *plan) merge(group []string, sum *Sums) {
 	line.merge(sum)
 }
 
-// statement returns the sums with their lines: by time where there is a calendar, and dearest first.
+// statement returns the sums with their lines.
 func (p *plan) statement() *Statement {
 	s := &Statement{From: p.From, To: p.To, By: p.By, Sums: p.total, Lines: make([]*Line, 0, len(p.groups))}
 	for _, line := range p.groups {
 		s.Lines = append(s.Lines, line)
 	}
-	slices.SortFunc(s.Lines, func(a, b *Line) int {
-		if p.calendar != "" {
-			if c := cmp.Compare(a.Group[p.slot], b.Group[p.slot]); c != 0 {
-				return c
-			}
-		}
-		return cmp.Or(cmp.Compare(b.Spend, a.Spend), cmp.Compare(b.Requests, a.Requests), slices.Compare(a.Group, b.Group))
-	})
+	s.sort()
 	return s
 }

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -17,7 +19,8 @@ type Statement struct {
 	From, To time.Time // zero where the query had no bound
 	By       []string  // what each line's Group names, in this order
 	Sums
-	Lines []*Line // none if By is empty
+	Lines    []*Line   // none if By is empty
+	Forecast *Forecast // nil if none was asked for; set it to have one printed with each line
 }
 
 // Line is one group of a statement.
@@ -35,6 +38,9 @@ func (s *Statement) JSON() ([]byte, error) {
 	rows := make([]map[string]any, 0, len(s.Lines))
 	for _, line := range s.Lines {
 		row := line.members()
+		if s.Forecast != nil {
+			row["forecast_usd"] = dollars(s.Forecast.Of(line.Spend))
+		}
 		for i, by := range s.By {
 			row[by] = line.Group[i]
 		}
@@ -42,6 +48,10 @@ func (s *Statement) JSON() ([]byte, error) {
 	}
 	all := s.members()
 	all["rows"] = rows
+	if s.Forecast != nil {
+		all["forecast_usd"] = dollars(s.forecast())
+		all["forecast"] = map[string]any{"method": "linear run-rate over the time elapsed", "from": s.Forecast.From, "now": s.Forecast.Now, "to": s.Forecast.To}
+	}
 	all["by"] = append([]string{}, s.By...)
 	if !s.From.IsZero() {
 		all["from"] = s.From
@@ -81,11 +91,14 @@ func (s *Statement) CSV() string {
 	for lever := range exchange.Levers {
 		header = append(header, "saved_"+exchange.Lever(lever).String()+"_usd")
 	}
+	if s.Forecast != nil {
+		header = append(header, "forecast_"+s.Forecast.until()+"_usd")
+	}
 	_ = w.Write(header) // a Builder never fails
 	for _, line := range s.lines() {
 		record := make([]string, 0, len(header))
 		for _, value := range line.Group {
-			record = append(record, guardFormula(value))
+			record = append(record, GuardFormula(value))
 		}
 		for _, n := range []int64{
 			line.Requests, line.Refused, line.Hits, line.Orphans,
@@ -97,18 +110,52 @@ func (s *Statement) CSV() string {
 		for _, n := range line.Saved {
 			record = append(record, n.Dollars())
 		}
+		if s.Forecast != nil {
+			record = append(record, s.Forecast.Of(line.Spend).Dollars())
+		}
 		_ = w.Write(record)
 	}
 	w.Flush()
 	return text.String()
 }
 
-// guardFormula keeps a spreadsheet from running a name that a client chose, say its user, as a formula.
-func guardFormula(value string) string {
+// GuardFormula keeps a spreadsheet from running a name that a client chose, say its user, as a formula.
+func GuardFormula(value string) string {
 	if value != "" && strings.ContainsRune("=+-@\t\r", rune(value[0])) {
 		return "'" + value
 	}
 	return value
+}
+
+// Regroup returns the statement with other lines: group turns the values of a line into those of by, and lines that come to the
+// same are one. It is how statements go by what the ledger does not know, such as a team's cost centre.
+func (s *Statement) Regroup(by []string, group func([]string) []string) *Statement {
+	out := &Statement{From: s.From, To: s.To, By: by, Sums: s.Sums, Forecast: s.Forecast}
+	known := map[string]*Line{}
+	for _, line := range s.Lines {
+		values := group(line.Group)
+		key := strings.Join(values, "\x00")
+		if known[key] == nil {
+			known[key] = &Line{Group: values}
+			out.Lines = append(out.Lines, known[key])
+		}
+		known[key].merge(&line.Sums)
+	}
+	out.sort()
+	return out
+}
+
+// sort puts the lines in order: by time where there is a calendar, and dearest first.
+func (s *Statement) sort() {
+	slot := slices.IndexFunc(s.By, func(by string) bool { return calendarLayouts[by] != "" })
+	slices.SortFunc(s.Lines, func(a, b *Line) int {
+		if slot >= 0 {
+			if c := cmp.Compare(a.Group[slot], b.Group[slot]); c != 0 {
+				return c
+			}
+		}
+		return cmp.Or(cmp.Compare(b.Spend, a.Spend), cmp.Compare(b.Requests, a.Requests), slices.Compare(a.Group, b.Group))
+	})
 }
 
 // lines returns the lines, or the total as the only one.
@@ -126,11 +173,15 @@ func (s *Statement) Table() string {
 	cell := func(value string) { _, _ = w.Write([]byte(value + "\t")) } // a Builder never fails
 	end := func() { _, _ = w.Write([]byte("\n")) }
 	header := append([]string{}, s.By...)
-	for _, title := range append(header, "requests", "refused", "hits", "spend $", "baseline $", "saved $", "saved %") {
+	header = append(header, "requests", "refused", "hits", "spend $", "baseline $", "saved $", "saved %")
+	if s.Forecast != nil {
+		header = append(header, "forecast "+s.Forecast.until()+" $")
+	}
+	for _, title := range header {
 		cell(title)
 	}
 	end()
-	line := func(group []string, sum *Sums) {
+	line := func(group []string, sum *Sums, forecast pricing.Nano) {
 		for _, value := range group {
 			cell(printable(value))
 		}
@@ -141,16 +192,19 @@ func (s *Statement) Table() string {
 		cell(sum.Baseline.Dollars())
 		cell(sum.SavedTotal().Dollars())
 		cell(share(sum.SavedTotal(), sum.Baseline))
+		if s.Forecast != nil {
+			cell(forecast.Dollars())
+		}
 		end()
 	}
 	for _, l := range s.Lines {
-		line(l.Group, &l.Sums)
+		line(l.Group, &l.Sums, s.Forecast.Of(l.Spend))
 	}
 	total := make([]string, len(s.By))
 	if len(total) > 0 {
 		total[0] = "total"
 	}
-	line(total, &s.Sums)
+	line(total, &s.Sums, s.forecast())
 	_ = w.Flush()
 	for lever, n := range s.Saved {
 		if n != 0 {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	_ "time/tzdata" // budgets end by the calendar of a named zone, also on images without zoneinfo
 )
 
@@ -21,6 +22,15 @@ type program struct {
 	in       io.Reader
 	out, err io.Writer
 	env      func(string) string
+	now      func() time.Time // nil is time.Now
+}
+
+// clock returns the time, in UTC.
+func (p *program) clock() time.Time {
+	if p.now != nil {
+		return p.now()
+	}
+	return time.Now().UTC()
 }
 
 // command is one subcommand. Its run returns nil, a usageError, or a failure to print.
@@ -37,7 +47,7 @@ func commands() []command {
 		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"keys", "add|list|revoke -data DIR ...", "issue and revoke keys", keysCommand},
-		{"report", "-data DIR [-format json|csv|table]", "the statement: spend, baseline, savings", report},
+		{"report", "-data DIR [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-policies F]", "the statement: spend, baseline, savings", report},
 		{"audit", "-data DIR [-data DIR ...] [-admin URL] [-json]", "check that journal, rows, sums and counters agree", auditCommand},
 		{"version", "", "print the version", version},
 	}

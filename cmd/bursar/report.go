@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -9,37 +10,35 @@ import (
 	"time"
 
 	"bursar/ledger"
+	"bursar/policy"
 )
 
 // report prints the statement of a data folder. It works beside a running gateway.
 func report(p *program, args []string) error {
+	var o reportOptions
 	f := p.flags("report")
 	dir := f.String("data", "data", "the gateway's data folder")
-	format := f.String("format", "table", "table, csv or json")
-	by := f.String("by", "team", "group by, separated by commas: "+strings.Join(ledger.Dimensions(), ", "))
-	from := f.String("from", "", "first day, as 2026-11-01; default is the beginning")
-	to := f.String("to", "", "last day; default is now")
+	f.StringVar(&o.format, "format", "table", strings.Join(reportFormats(), ", "))
+	f.StringVar(&o.by, "by", "team", "group by, separated by commas: "+strings.Join(dimensions(), ", "))
+	f.StringVar(&o.from, "from", "", "first day, as 2026-11-01; default is the beginning")
+	f.StringVar(&o.to, "to", "", "last day; default is now")
+	f.BoolVar(&o.forecast, "forecast", false, "this month so far, and what it comes to at its end if it goes on like that")
+	f.StringVar(&o.policies, "policies", "", "policy file, for the cost centres and owners of the teams")
 	if err := p.parseAll(f, args); err != nil {
 		return err
 	}
-	query := ledger.Query{By: strings.Split(*by, ",")}
-	var err error
-	if query.From, err = parseDay(*from, 0); err != nil {
+	f.Visit(func(fl *flag.Flag) { o.grouped = o.grouped || fl.Name == "by" })
+	query, err := o.query(p.clock())
+	if err != nil {
 		return err
 	}
-	if query.To, err = parseDay(*to, 1); err != nil { // the whole last day
-		return err
-	}
-	if !query.From.IsZero() && !query.To.IsZero() && !query.From.Before(query.To) {
-		return usageError{fmt.Sprintf("-to %s is before -from %s", *to, *from)}
-	}
-	for _, name := range query.By {
-		if !slices.Contains(ledger.Dimensions(), name) {
-			return usageError{fmt.Sprintf("-by %q: choose of %s", name, strings.Join(ledger.Dimensions(), ", "))}
+	teams := map[string]*policy.Team{}
+	if o.policies != "" {
+		loaded, err := policy.Load(o.policies)
+		if err != nil {
+			return whichPolicies(err)
 		}
-	}
-	if !slices.Contains([]string{"table", "csv", "json"}, *format) {
-		return usageError{fmt.Sprintf("-format %q: say table, csv or json", *format)}
+		teams = loaded.Teams
 	}
 	reader, err := ledger.OpenReader(*dir)
 	if err != nil {
@@ -50,7 +49,110 @@ func report(p *program, args []string) error {
 	if err != nil {
 		return err
 	}
-	return printStatement(p, statement, *format)
+	if o.forecast {
+		statement.Forecast = ledger.ThisMonth(p.clock())
+	}
+	if o.format == "focus" {
+		return writeFocus(p.out, statement, teams)
+	}
+	return printStatement(p, byTeam(statement, strings.Split(o.by, ","), teams), o.format)
+}
+
+type reportOptions struct {
+	format, by, from, to, policies string
+	forecast, grouped              bool // grouped: -by was given
+}
+
+func reportFormats() []string { return []string{"table", "csv", "json", "focus"} }
+
+// ofTeam are the dimensions that the policy knows of a team, and the ledger does not.
+func ofTeam() []string { return []string{"cost_center", "owner"} }
+
+func dimensions() []string { return append(ledger.Dimensions(), ofTeam()...) }
+
+// query turns the options into what the ledger is asked.
+func (o *reportOptions) query(now time.Time) (q ledger.Query, err error) {
+	if q.From, err = parseDay(o.from, 0); err != nil {
+		return q, err
+	}
+	if q.To, err = parseDay(o.to, 1); err != nil { // the whole last day
+		return q, err
+	}
+	if !q.From.IsZero() && !q.To.IsZero() && !q.From.Before(q.To) {
+		return q, usageError{fmt.Sprintf("-to %s is before -from %s", o.to, o.from)}
+	}
+	if !slices.Contains(reportFormats(), o.format) {
+		return q, usageError{fmt.Sprintf("-format %q: choose of %s", o.format, strings.Join(reportFormats(), ", "))}
+	}
+	if o.format == "focus" {
+		if o.grouped || o.forecast {
+			return q, usageError{"-format focus has one line for each team, model and day: leave out -by and -forecast"}
+		}
+		q.By = focusDimensions()
+		return q, nil
+	}
+	if err := o.group(&q); err != nil {
+		return q, err
+	}
+	if o.forecast {
+		if o.from != "" || o.to != "" {
+			return q, usageError{"-forecast is of the current month: leave out -from and -to"}
+		}
+		month := ledger.ThisMonth(now)
+		q.From, q.To = month.From, month.To
+	}
+	return q, nil
+}
+
+func (o *reportOptions) group(q *ledger.Query) error {
+	teams := false
+	asked := strings.Split(o.by, ",")
+	for i, name := range asked {
+		switch {
+		case slices.Contains(asked[:i], name):
+			return usageError{fmt.Sprintf("-by names %s twice", name)}
+		case !slices.Contains(dimensions(), name):
+			return usageError{fmt.Sprintf("-by %q: choose of %s", name, strings.Join(dimensions(), ", "))}
+		case o.forecast && slices.Contains([]string{"hour", "day", "month"}, name):
+			return usageError{fmt.Sprintf("-forecast is of the whole month, so not -by %s", name)}
+		case !slices.Contains(ofTeam(), name):
+			q.By = append(q.By, name)
+		case o.policies == "":
+			return usageError{fmt.Sprintf("-by %s needs -policies F, the file that says it of each team", name)}
+		default:
+			teams = true
+		}
+	}
+	if teams && !slices.Contains(q.By, "team") {
+		q.By = append(q.By, "team")
+	}
+	return nil
+}
+
+// byTeam turns a statement by team into one by what the policy knows of teams.
+func byTeam(s *ledger.Statement, by []string, teams map[string]*policy.Team) *ledger.Statement {
+	if slices.Equal(s.By, by) {
+		return s
+	}
+	return s.Regroup(by, func(values []string) []string {
+		group := make([]string, len(by))
+		for i, name := range by {
+			column := name
+			if slices.Contains(ofTeam(), name) {
+				column = "team"
+			}
+			value := values[slices.Index(s.By, column)]
+			if team := teams[value]; name == "cost_center" && team != nil {
+				value = team.CostCenter
+			} else if name == "owner" && team != nil {
+				value = team.Owner
+			} else if column != name {
+				value = "" // a team that the policy does not know
+			}
+			group[i] = value
+		}
+		return group
+	})
 }
 
 func printStatement(p *program, statement *ledger.Statement, format string) error {

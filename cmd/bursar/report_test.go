@@ -152,6 +152,137 @@ func TestReportDays(t *testing.T) {
 	f(0, "-from", "2026-11-21")
 }
 
+// teamPolicies give the teams of fill cost centres: two of them share one, the third has none.
+const teamPolicies = `version: 1
+providers:
+  fake: { dialect: openai, base_url: http://127.0.0.1:1 }
+models:
+  quick: { use: [fake/quick] }
+prices:
+  overrides:
+    fake/quick: { input: 1, output: 1 }
+teams:
+  search: { owner: s@example.com, cost_center: CC-1 }
+  research: { owner: r@example.com, cost_center: CC-1 }
+routes:
+  - { name: as asked, to: asked }
+default: quick
+`
+
+// TestReportCostCenters: teams of one cost centre are one line, and nothing is lost.
+func TestReportCostCenters(t *testing.T) {
+	dir := t.TempDir()
+	sum := fill(t, dir)
+	policies := write(t, dir+"/policies.yaml", teamPolicies)
+	lines := func(by string) map[string][]string {
+		return columns(t, done(t, "report", "-data", dir, "-policies", policies, "-format", "csv", "-by", by))
+	}
+	got := lines("cost_center")
+	if !slices.Contains(got["cost_center"], "CC-1") || !slices.Contains(got["cost_center"], "") || len(got["cost_center"]) != 2 {
+		t.Errorf("lines of %q", got["cost_center"])
+	}
+	for _, by := range []string{"cost_center", "owner", "cost_center,team", "day,cost_center", "model,owner,cost_center,project"} {
+		got := lines(by)
+		var total pricing.Nano
+		for _, cell := range got["spend_usd"] {
+			total += nano(t, cell)
+		}
+		if total != sum {
+			t.Errorf("by %s: %s of %s", by, total.Dollars(), sum.Dollars())
+		}
+		if days := got["day"]; !slices.IsSorted(days) {
+			t.Errorf("by %s: days out of order: %q", by, days)
+		}
+		for _, column := range strings.Split(by, ",") {
+			if len(got[column]) == 0 {
+				t.Errorf("by %s: no column %s", by, column)
+			}
+		}
+	}
+}
+
+// TestReportForecast: ten of thirty days are over, so each line comes to three times its spend, and the lines to the total.
+func TestReportForecast(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir) // the first 20 days; the clock stands after ten, and rows of the future cannot be, so ask for what it has
+	sum := nano(t, columns(t, done(t, "report", "-data", dir, "-format", "csv", "-by", "month"))["spend_usd"][0])
+	ask := func(format string) string {
+		var out, failed strings.Builder
+		p := program{out: &out, err: &failed, env: func(string) string { return "" }, now: func() time.Time { return time.Date(2026, 11, 11, 0, 0, 0, 0, time.UTC) }}
+		if code := p.run([]string{"report", "-data", dir, "-forecast", "-format", format}); code != 0 {
+			t.Fatal(failed.String())
+		}
+		return out.String()
+	}
+	lines := columns(t, ask("csv"))
+	var total pricing.Nano
+	for i, cell := range lines["forecast_2026-11-30_usd"] {
+		if nano(t, cell) != 3*nano(t, lines["spend_usd"][i]) {
+			t.Errorf("line %d: forecast %s of %s", i, cell, lines["spend_usd"][i])
+		}
+		total += nano(t, cell)
+	}
+	if total != 3*sum {
+		t.Errorf("the lines come to %s, want %s", total.Dollars(), (3 * sum).Dollars())
+	}
+	if table := ask("table"); !strings.Contains(table, "forecast 2026-11-30 $") || !strings.Contains(table, total.Dollars()) {
+		t.Errorf("the table is without its forecast:\n%s", table)
+	}
+	var object struct {
+		Total json.Number `json:"forecast_usd"`
+	}
+	must(t, json.Unmarshal([]byte(ask("json")), &object))
+	if nano(t, object.Total.String()) != total {
+		t.Errorf("JSON says %s, want %s", object.Total, total.Dollars())
+	}
+}
+
+// TestReportFocus: one line for each team, model and day, and every cost column sums to the ledger.
+func TestReportFocus(t *testing.T) {
+	dir := t.TempDir()
+	sum := fill(t, dir)
+	policies := write(t, dir+"/policies.yaml", teamPolicies)
+	lines := columns(t, done(t, "report", "-data", dir, "-format", "focus", "-policies", policies))
+	if len(lines) != len(focusColumns()) {
+		t.Errorf("%d columns, want %d", len(lines), len(focusColumns()))
+	}
+	for _, column := range []string{"BilledCost", "EffectiveCost", "ListCost", "ContractedCost"} {
+		var total pricing.Nano
+		for _, cell := range lines[column] {
+			total += nano(t, cell)
+		}
+		if total != sum {
+			t.Errorf("%s sums to %s, the ledger to %s", column, total.Dollars(), sum.Dollars())
+		}
+	}
+	seen := map[string]bool{}
+	for i := range lines["BilledCost"] {
+		key := lines["SubAccountId"][i] + lines["SkuId"][i] + lines["ChargePeriodStart"][i]
+		if seen[key] {
+			t.Errorf("two lines of %s", key)
+		}
+		seen[key] = true
+		begin, err := time.Parse(time.RFC3339, lines["ChargePeriodStart"][i])
+		must(t, err)
+		end, err := time.Parse(time.RFC3339, lines["ChargePeriodEnd"][i])
+		must(t, err)
+		if end.Sub(begin) != 24*time.Hour || lines["BillingPeriodStart"][i] != "2026-11-01T00:00:00Z" || lines["BillingPeriodEnd"][i] != "2026-12-01T00:00:00Z" {
+			t.Errorf("line %d: periods %v to %v in %s to %s", i, begin, end, lines["BillingPeriodStart"][i], lines["BillingPeriodEnd"][i])
+		}
+		var tags map[string]string
+		must(t, json.Unmarshal([]byte(lines["Tags"][i]), &tags))
+		if tags["team"] == "search" && (tags["cost_center"] != "CC-1" || tags["owner"] != "s@example.com") || tags["team"] == "" {
+			t.Errorf("line %d: tags %v", i, tags)
+		}
+	}
+	if got := lines["SkuId"][0] + " " + lines["ProviderName"][0] + " " + lines["ChargeCategory"][0] + " " + lines["BillingCurrency"][0] + " " + lines["ConsumedUnit"][0]; got != "openai/gpt-5 openai Usage USD Tokens" {
+		t.Error(got)
+	}
+	if slices.Contains(lines["SubAccountId"], "=cmd()") {
+		t.Error("a spreadsheet would run a team's name")
+	}
+}
+
 // TestReportDamaged: a folder that is no ledger's is named.
 func TestReportDamaged(t *testing.T) {
 	dir := t.TempDir()
