@@ -14,7 +14,7 @@ import (
 // pair is a model with two targets, on two providers.
 const pair = pot + `
 providers:
-  fake: { dialect: openai, base_url: "UP", retries: 0, timeouts: { connect: 300ms, first_byte: 300ms, total: 5s } }
+  fake: { dialect: openai, base_url: "UP", retries: 0, timeouts: { connect: 300ms, first_byte: 300ms, total: 800ms } }
   other: { dialect: openai, base_url: "UP", key_env: KEY, retries: 2 }
   dead: { dialect: openai, base_url: "http://127.0.0.1:DEAD/v1", retries: 0 }
 models:
