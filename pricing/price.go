@@ -114,14 +114,19 @@ func (p *Price) region(name string) Ratio {
 	return one
 }
 
-// sheetAt returns the last entry that has begun and whose window is open. The first one is for all that is older.
-func (p *Price) sheetAt(at time.Time) *sheet {
+// EntryAt returns the price list that holds at a time. It must not be changed.
+func (p *Price) EntryAt(at time.Time) *Entry { return &p.Entries[p.indexAt(at)] }
+
+func (p *Price) sheetAt(at time.Time) *sheet { return &p.sheets[p.indexAt(at)] }
+
+// indexAt picks the last entry that has begun and whose window is open. The first one is for all that is older.
+func (p *Price) indexAt(at time.Time) int {
 	for i := len(p.sheets) - 1; i > 0; i-- {
 		if s := &p.sheets[i]; !at.Before(s.from) && (s.daily == nil || s.daily.Contains(at)) {
-			return s
+			return i
 		}
 	}
-	return &p.sheets[0]
+	return 0
 }
 
 // compile checks the price and works out its sheets. It must have been called before anything is asked of a price.

@@ -49,6 +49,7 @@ func commands() []command {
 		{"keys", "add|list|revoke -data DIR ...", "issue and revoke keys", keysCommand},
 		{"report", "-data DIR [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-policies F]", "the statement: spend, baseline, savings", report},
 		{"audit", "-data DIR [-data DIR ...] [-admin URL] [-json]", "check that journal, rows, sums and counters agree", auditCommand},
+		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},
 		{"version", "", "print the version", version},
 	}
 }

@@ -76,7 +76,7 @@ func TestUsage(t *testing.T) {
 	f(`no command "sevre"`, "sevre")
 	for _, c := range commands() {
 		args := []string{c.name}
-		if c.name == "keys" {
+		if c.name == "keys" || c.name == "prices" {
 			args = append(args, "list")
 		}
 		f("flag provided but not defined: -bogus", append(args, "-bogus")...)
@@ -106,6 +106,12 @@ func TestUsage(t *testing.T) {
 	f("-to 2026-11-01 is before -from 2026-11-02", "report", "-from", "2026-11-02", "-to", "2026-11-01")
 	f(`-format "xml": choose of table, csv, json, focus`, "report", "-data", t.TempDir(), "-format", "xml")
 	f(`-by "colour": choose of team, `, "report", "-data", t.TempDir(), "-by", "colour")
+	f("say list, diff or import", "prices")
+	f(`no "show"`, "prices", "show")
+	f("syntax error in pattern", "prices", "list", "-model", "[")
+	f(`"soon" is not a day`, "prices", "list", "-at", "soon")
+	f("name one file", "prices", "diff")
+	f("-out FILE", "prices", "import", "x.json")
 	f("-by names team twice", "report", "-data", t.TempDir(), "-by", "team,team")
 	f("-by cost_center needs -policies", "report", "-data", t.TempDir(), "-by", "cost_center")
 	f("leave out -by and -forecast", "report", "-data", t.TempDir(), "-format", "focus", "-by", "team")

@@ -16,6 +16,7 @@ type room struct{ ours, others []string }
 
 var table = map[string]room{
 	"pricing":           {},
+	"pricing/facts":     {ours: []string{"pricing"}},
 	"exchange":          {ours: []string{"pricing"}},
 	"internal/jsonspan": {},
 	"tokens":            {others: []string{"github.com/pkoukk/tiktoken-go"}},
