@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -117,4 +118,15 @@ func (g *gateway) ready(ctx context.Context) error {
 		return fmt.Errorf("%s is not ready: %s", g.name, response.Status)
 	}
 	return nil
+}
+
+// freeze stops the process for a while, as a machine that swaps or is moved does. It does not know that it was away.
+func (g *gateway) freeze(d time.Duration) error {
+	g.up.Store(false)
+	if err := g.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(d)
+	g.up.Store(true)
+	return g.cmd.Process.Signal(syscall.SIGCONT)
 }

@@ -139,10 +139,15 @@ func (l *lab) openRedis() (err error) {
 	if err := l.startRedis(); err != nil {
 		return err
 	}
+	redis.SetLogger(silence{}) // every call that fails says too what it would print
 	l.client = budget.Connect(&redis.UniversalOptions{Addrs: []string{"127.0.0.1:" + l.redisPort}})
 	l.money, err = budget.NewRedis(l.client, org, budget.Options{})
 	return err
 }
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
 
 func (l *lab) startRedis() error {
 	data := filepath.Join(l.dir, "redis")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,13 +17,14 @@ type crowd struct {
 	sent, answered, refused, cut int
 	codes                        map[string]int // other errors
 	waves                        int            // how often the budgets were spent and raised
-	gatewayKills, redisKills     int
+	reloads                      int
+	harmed                       [3]int
 	took                         time.Duration
 }
 
 func newCrowd(l *lab) *crowd { return &crowd{lab: l, codes: map[string]int{}} }
 
-// load sends from all workers for the plan's time, raises limits whenever they are spent, and kills in between.
+// load sends from all workers for the plan's time, raises limits whenever they are spent, and does harm in between.
 func (c *crowd) load(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, c.lab.length)
 	defer stop()
@@ -33,7 +35,7 @@ func (c *crowd) load(ctx context.Context) error {
 	}
 	failed := make(chan error, 2)
 	running.Go(func() { failed <- c.raiseLimits(ctx) })
-	running.Go(func() { failed <- c.killSome(ctx) })
+	running.Go(func() { failed <- c.harm(ctx) })
 	running.Wait()
 	c.took = time.Since(began)
 	for range 2 {
@@ -54,14 +56,18 @@ func (c *crowd) work(ctx context.Context, rng *rand.Rand) {
 	for ctx.Err() == nil {
 		i := rng.IntN(len(conns))
 		if !c.lab.gateways[i].up.Load() && rng.IntN(20) > 0 {
-			time.Sleep(time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 			continue
 		}
 		q := question{words: 1 + rng.IntN(300), maxTokens: 1 + rng.IntN(400), stream: rng.IntN(2) == 0, key: c.lab.keys[rng.IntN(len(c.lab.keys))]}
 		if rng.IntN(10) == 0 {
 			q.leaves = leavesBefore + leaving(rng.IntN(3))
 		}
-		c.note(conns[i].ask(&q), q.leaves)
+		o := conns[i].ask(&q)
+		c.note(o, q.leaves)
+		if o.status == 503 || o.status == 0 && q.leaves == stays {
+			time.Sleep(5 * time.Millisecond) // something is being killed
+		}
 	}
 }
 
@@ -94,22 +100,28 @@ func (c *crowd) counts() (answered, refused int) {
 	return c.answered, c.refused
 }
 
-// raiseLimits lets the crowd push at spent budgets for a while, and then gives it room again.
+// raiseLimits lets the crowd push at spent budgets for a while, and then gives it room again. In between it changes limits by next to
+// nothing, so that policies are reloaded under load.
 func (c *crowd) raiseLimits(ctx context.Context) error {
 	pressed := 0
 	answered, refused := c.counts()
-	for wait(ctx, 100*time.Millisecond) {
+	for tick := 1; wait(ctx, 100*time.Millisecond); tick++ {
 		a, r := c.counts()
 		if passed, stopped := a-answered, r-refused; stopped > 0 && stopped > 5*passed {
 			pressed++
 		}
 		answered, refused = a, r
-		if pressed < 3 {
+		switch {
+		case pressed >= 3:
+			pressed = 0
+			c.waves++
+			raise(c.lab.scopes)
+		case tick%5 == 0:
+			c.lab.scopes[tick%len(c.lab.scopes)].limit.Add(1)
+		default:
 			continue
 		}
-		pressed = 0
-		c.waves++
-		raise(c.lab.scopes)
+		c.reloads++
 		if err := c.lab.writePolicy(); err != nil {
 			return err
 		}
@@ -117,33 +129,54 @@ func (c *crowd) raiseLimits(ctx context.Context) error {
 	return nil
 }
 
-// killSome kills gateways and Redis in turn at random moments, spread over the run.
-func (c *crowd) killSome(ctx context.Context) error {
-	rng := rand.New(rand.NewPCG(c.lab.seed, 1<<40))
-	gateways, redis := c.lab.gatewayKills, c.lab.redisKills
-	if c.lab.embedded {
-		redis = 0
+// harm is one thing that goes wrong on the way.
+type harm int
+
+const (
+	killsGateway harm = iota
+	killsRedis
+	freezesGateway
+)
+
+// harms are all of a run, in random order. A single gateway is not frozen: nobody could take its holds away meanwhile.
+func (c *crowd) harms(rng *rand.Rand) []harm {
+	all := slices.Repeat([]harm{killsGateway}, c.lab.gatewayKills)
+	if !c.lab.embedded {
+		all = append(all, slices.Repeat([]harm{killsRedis}, c.lab.redisKills)...)
+		all = append(all, slices.Repeat([]harm{freezesGateway}, c.lab.freezes)...)
 	}
-	slot := c.lab.length / time.Duration(gateways+redis+1)
-	for gateways+redis > 0 {
-		if !wait(ctx, slot/2+time.Duration(rng.Int64N(int64(slot/2)))) {
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+// harm does harm at random moments, spread over the run.
+func (c *crowd) harm(ctx context.Context) error {
+	rng := rand.New(rand.NewPCG(c.lab.seed, 1<<40))
+	all := c.harms(rng)
+	slot := c.lab.length / time.Duration(len(all)+1)
+	began := time.Now()
+	for i, h := range all {
+		at := slot*time.Duration(i) + slot/2 + time.Duration(rng.Int64N(int64(slot/2)))
+		if !wait(ctx, at-time.Since(began)) {
 			return nil
 		}
-		if rng.IntN(gateways+redis) < redis {
-			redis--
-			c.redisKills++
+		c.harmed[h]++
+		g := c.lab.gateways[rng.IntN(len(c.lab.gateways))]
+		switch h {
+		case killsRedis:
 			if err := c.lab.killRedis(); err != nil {
 				return err
 			}
-			continue
-		}
-		gateways--
-		c.gatewayKills++
-		g := c.lab.gateways[rng.IntN(len(c.lab.gateways))]
-		g.kill()
-		time.Sleep(time.Duration(rng.Int64N(int64(1500 * time.Millisecond))))
-		if err := g.start(); err != nil {
-			return err
+		case freezesGateway:
+			if err := g.freeze(c.lab.lease + c.lab.lease/2); err != nil {
+				return err
+			}
+		case killsGateway:
+			g.kill()
+			time.Sleep(time.Duration(rng.Int64N(int64(1500 * time.Millisecond))))
+			if err := g.start(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -160,7 +193,7 @@ func (c *crowd) fill(ctx context.Context) {
 			rng := rand.New(rand.NewPCG(c.lab.seed, 1<<41+uint64(i)))
 			at := &conn{addr: c.lab.gateways[i%len(c.lab.gateways)].addr, rng: rng}
 			defer at.drop()
-			for words, tokens := 300, 400; ctx.Err() == nil; {
+			for words, tokens, tries := 300, 400, 0; ctx.Err() == nil && tries < 50_000; tries++ {
 				o := at.ask(&question{words: words, maxTokens: tokens, key: key})
 				c.note(o, stays)
 				if o.refused == "" {
@@ -187,5 +220,5 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 func (c *crowd) tell(r *result) {
 	r.sent, r.answered, r.refused, r.cut, r.codes = c.sent, c.answered, c.refused, c.cut, c.codes
-	r.waves, r.gatewayKills, r.redisKills, r.took = c.waves, c.gatewayKills, c.redisKills, c.took
+	r.waves, r.reloads, r.harmed, r.took = c.waves, c.reloads, c.harmed, c.took
 }

@@ -1,5 +1,5 @@
 // Command money proves the books: it drives real gateways to the edge of their budgets, again and again, with clients that leave,
-// kills gateways and Redis in the middle, and then compares every counter with the sum of all ledgers, to the nano-dollar.
+// kills and freezes gateways and kills Redis in the middle, and then compares every counter with the sum of all ledgers, to the nano-dollar.
 //
 //	go run ./bench/money                       # a fleet on a Redis of its own, then one gateway with everything in it
 //	go run ./bench/money -mode redis -gateways 3 -workers 128 -seconds 20
@@ -26,6 +26,7 @@ type plan struct {
 	length            time.Duration
 	gatewayKills      int
 	redisKills        int
+	freezes           int
 	lease             time.Duration
 	seed              uint64
 	keep              bool
@@ -39,6 +40,7 @@ func main() {
 	flag.IntVar(&p.workers, "workers", 128, "clients that send at once")
 	flag.IntVar(&p.gatewayKills, "gateway-kills", 2, "how often a gateway is killed")
 	flag.IntVar(&p.redisKills, "redis-kills", 1, "how often Redis is killed")
+	flag.IntVar(&p.freezes, "freezes", 1, "how often a gateway of the fleet stands still until its holds have expired")
 	flag.DurationVar(&p.lease, "hold-lease", 3*time.Second, "the gateways' -hold-lease")
 	flag.Uint64Var(&p.seed, "seed", uint64(time.Now().UnixNano()), "of all that is random; threads still interleave as they like")
 	flag.BoolVar(&p.keep, "keep", false, "keep the folder of logs, ledgers and Redis' data even if the books balance")

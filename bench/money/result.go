@@ -27,7 +27,8 @@ type result struct {
 	truth, under, over               pricing.Nano
 	sent, answered, refused, cut     int
 	codes                            map[string]int
-	waves, gatewayKills, redisKills  int
+	waves, reloads                   int
+	harmed                           [3]int // by harm
 	starts                           int
 	gatewayCPU, redisCPU             time.Duration
 	roundTrips                       int64
@@ -64,8 +65,9 @@ func (r *result) print(w io.Writer) {
 	for _, code := range slices.Sorted(maps.Keys(r.codes)) {
 		line("", "%d x %s", r.codes[code], code)
 	}
-	line("kill -9", "%d gateways, %d Redis; quiet after %.1f s", r.gatewayKills, r.redisKills, r.quietAfter.Seconds())
-	line("budgets", "%d, spent and raised %d times", 1+teams*(1+projects), r.waves)
+	line("kill -9", "%d gateways, %d Redis; %d gateways frozen; quiet after %.1f s", r.harmed[killsGateway], r.harmed[killsRedis],
+		r.harmed[freezesGateway], r.quietAfter.Seconds())
+	line("budgets", "%d, spent and raised %d times; %d reloads", 1+teams*(1+projects), r.waves, r.reloads)
 	line("ledger rows", "%d, %d orphans, %d corrections", r.rows, r.orphans, r.corrections)
 	line("samples", "%d of every window", r.samples)
 	line("overspend", "$%s %s", r.overspend.Dollars(), r.overOf)
@@ -101,7 +103,7 @@ func printJSON(w io.Writer, all []*result) bool {
 		runs[r.mode()] = map[string]any{
 			"overspend_nano": r.overspend, "stranded_nano": r.stranded, "drift_nano": r.drift, "usable_share": r.usable, "ops": r.sent,
 			"requests": r.sent, "answered": r.answered, "refused": r.refused, "rows": r.rows, "orphans": r.orphans, "corrections": r.corrections,
-			"duplicates": r.duplicates, "free_rides": r.freeRides, "misbilled": r.misbilled, "gateway_kills": r.gatewayKills, "redis_kills": r.redisKills,
+			"duplicates": r.duplicates, "free_rides": r.freeRides, "misbilled": r.misbilled, "gateway_kills": r.harmed[killsGateway], "redis_kills": r.harmed[killsRedis], "freezes": r.harmed[freezesGateway],
 			"samples": r.samples, "waves": r.waves, "seconds": r.took.Seconds(), "quiet_after_seconds": r.quietAfter.Seconds(),
 			"round_trips_per_request": r.trips(), "cpu_us_per_op": r.cpu(r.gatewayCPU), "redis_cpu_us_per_op": r.cpu(r.redisCPU),
 			"estimates_below_nano": r.under, "estimates_above_nano": r.over, "true_nano": r.truth, "faults": r.faults, "seed": r.seed,
