@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Find returns the row of a request, whether it is committed yet or only journalled. False: the ledger has none. Corrections and
@@ -28,21 +27,9 @@ func (r *Reader) Find(ctx context.Context, id string) (row Row, found bool, err 
 }
 
 func (v *view) find(ctx context.Context, id string) (Row, bool, error) {
-	var row Row
-	var stream int64
-	var into []any
-	for _, text := range row.texts() {
-		into = append(into, text)
-	}
-	for _, number := range row.numbers(&stream) {
-		into = append(into, number)
-	}
-	columns := append(append([]string{}, textColumns[:]...), numberColumns[:]...)
-	query := "SELECT " + strings.Join(columns, ", ") + " FROM rows WHERE id = ? AND kind IN (0, 1)"
-	err := v.tx.QueryRowContext(ctx, query, id).Scan(into...)
+	row, err := scanRow(v.tx.QueryRowContext(ctx, "SELECT "+rowColumns()+" FROM rows WHERE id = ? AND kind IN (0, 1)", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, false, nil
 	}
-	row.Stream = stream != 0
 	return row, err == nil, err
 }

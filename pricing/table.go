@@ -2,7 +2,9 @@ package pricing
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -91,6 +93,19 @@ func (t *Table) FindHost(host, model string) (*Price, bool) {
 
 // All goes over the prices, sorted by provider and model.
 func (t *Table) All() iter.Seq[*Price] { return slices.Values(t.sorted) }
+
+// Hash tells tables with other prices apart: SHA-256 of all that is in it, in hex.
+func (t *Table) Hash() string {
+	sum := sha256.New()
+	for _, p := range t.sorted {
+		line, err := json.Marshal(p)
+		if err != nil {
+			panic(fmt.Sprintf("BUG: encode the price of %s/%s, which was decoded: %v", p.Provider, p.Model, err))
+		}
+		sum.Write(line)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
 
 // cutDate cuts -YYYY-MM-DD or -YYYYMMDD off a model's name.
 func cutDate(model string) (string, bool) {

@@ -50,6 +50,7 @@ func commands() []command {
 		{"report", "-data DIR [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-policies F]", "the statement: spend, baseline, savings", report},
 		{"audit", "-data DIR [-data DIR ...] [-admin URL] [-json]", "check that journal, rows, sums and counters agree", auditCommand},
 		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},
+		{"reprice", "-data DIR -from DATE [-to DATE] -policies F [-dry-run]", "correct what past requests cost, by today's knowledge of prices", reprice},
 		{"version", "", "print the version", version},
 	}
 }

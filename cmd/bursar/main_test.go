@@ -107,6 +107,8 @@ func TestUsage(t *testing.T) {
 	f(`-format "xml": choose of table, csv, json, focus`, "report", "-data", t.TempDir(), "-format", "xml")
 	f(`-by "colour": choose of team, `, "report", "-data", t.TempDir(), "-by", "colour")
 	f("say list, diff or import", "prices")
+	f("-from is missing", "reprice")
+	f("-to 2026-11-01 is before -from 2026-11-02", "reprice", "-from", "2026-11-02", "-to", "2026-11-01")
 	f(`no "show"`, "prices", "show")
 	f("syntax error in pattern", "prices", "list", "-model", "[")
 	f(`"soon" is not a day`, "prices", "list", "-at", "soon")
