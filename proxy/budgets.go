@@ -80,14 +80,17 @@ func (l *budgetLine) key(scope, window string) string {
 	return key
 }
 
-// hard tells whether the budget refuses the candidate when it has no room. One that downgrades lets pass what it downgrades to:
-// it bounds what is spent on anything better.
-func (l *budgetLine) hard(t *trip, c *exchange.Candidate) bool {
+// hard tells whether the budget refuses the candidate when it has no room. One that downgrades lets pass the model it downgrades
+// to, and any that is no dearer: it bounds what is spent on anything better.
+func (l *budgetLine) hard(g *generation, c *exchange.Candidate) bool {
 	switch l.budget.WhenSpent {
 	case policy.Block:
 		return !l.budget.Observe
 	case policy.Downgrade:
-		return !l.budget.Observe && !t.downgraded && c.Tier != l.budget.DowngradeTo.Name
+		if tier, ok := g.policy.Models[c.Tier]; ok && tier.Rank <= l.budget.DowngradeTo.Rank {
+			return false
+		}
+		return !l.budget.Observe && c.Tier != l.budget.DowngradeTo.Name
 	default:
 		return false
 	}
@@ -144,7 +147,7 @@ func (s *Server) budgetUsed(t *trip) float64 {
 	if !ok {
 		model = t.using.policy.Default
 	}
-	s.charge(t, model.Use[0])
+	s.charge(t, t.using, model.Use[0])
 	states := make([]budget.State, len(t.charges))
 	if !s.views.fresh(t.charges, states) {
 		if err := s.budgets.States(context.Background(), t.charges, states); err != nil {

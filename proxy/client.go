@@ -45,6 +45,16 @@ func (c *clientConn) Gone() bool {
 	return c.gone
 }
 
+// dropUpstream closes the upstream connection of the request in flight, if there is one.
+func (c *clientConn) dropUpstream() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.upstream != nil {
+		_ = c.upstream.Close()
+		c.upstream = nil
+	}
+}
+
 // hangUp notes that the client has left and closes the upstream connection of its request.
 func (c *clientConn) hangUp() {
 	c.mu.Lock()

@@ -28,6 +28,11 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	if t.client != nil {
 		t.call.Caller = t.client
 	}
+	for _, name := range passedOn {
+		if value := t.ctx.Request.Header.Peek(name); len(value) > 0 {
+			t.call.Headers = append(t.call.Headers, providers.Header{Name: name, Value: string(value)})
+		}
+	}
 	answer, err := t.using.upstreams[c.Provider].Call(&t.call)
 	if err != nil {
 		return s.callFailed(t, c, err)
@@ -42,6 +47,9 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	}
 	return false, nil
 }
+
+// passedOn are the client's headers that reach the provider. Its credentials never do.
+var passedOn = [...]string{"openai-beta", "traceparent", "tracestate"}
 
 // callFailed counts a failed candidate and decides whether to go on to the next.
 func (s *Server) callFailed(t *trip, c *exchange.Candidate, err error) (again bool, fault *exchange.Fault) {
@@ -60,9 +68,18 @@ func (s *Server) callFailed(t *trip, c *exchange.Candidate, err error) (again bo
 		return false, fault
 	}
 	s.Warn("call a provider", err)
+	if failure.Sent && mayBill(failure.Cause) {
+		// The provider had the whole prompt and may bill it, whatever it made of it.
+		t.wasted = c.Price.Cost(&pricing.Usage{Input: t.promptTokens()}, t.Start)
+	}
 	t.failed = fault
 	t.candidate++
 	return t.candidate < len(t.Decision.Candidates), fault
+}
+
+// mayBill tells whether a provider that failed so may bill the request all the same. Overload and refusals are not billed.
+func mayBill(cause providers.Cause) bool {
+	return cause == providers.CauseTimeout || cause == providers.CauseLost || cause == providers.CauseAnswer
 }
 
 // takePlain passes a whole answer on, byte for byte, and keeps what was read of it.
@@ -73,6 +90,7 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	response := &t.ctx.Response
 	response.SetStatusCode(answer.Status)
 	response.Header.SetContentTypeBytes(answer.ContentType)
+	t.providerID(answer)
 	if answer.Refused {
 		out.Reason = exchange.ReasonProviderRefused
 		answer.MoveBody(response)
@@ -91,6 +109,13 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	answer.MoveBody(response)
 }
 
+// providerID passes on the provider's own id of the request, where SDKs look for one.
+func (t *trip) providerID(answer *providers.Answer) {
+	if len(answer.ProviderID) > 0 {
+		t.ctx.Response.Header.SetBytesV("x-request-id", answer.ProviderID)
+	}
+}
+
 func (t *trip) answeredReason() exchange.Reason {
 	if t.candidate > 0 || t.failed != nil {
 		return exchange.ReasonFallback
@@ -99,4 +124,4 @@ func (t *trip) answeredReason() exchange.Reason {
 }
 
 // promptTokens is our own count of the prompt that was sent.
-func (t *trip) promptTokens() int64 { return max(0, t.Facts.PromptTokens-t.plan.Removed) }
+func (t *trip) promptTokens() int64 { return t.sent }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/budget"
@@ -20,6 +21,7 @@ type generation struct {
 	policy     *policy.Policy
 	mark       string                         // prefix of the policy's hash, for ledger rows
 	trims      string                         // how prompts are trimmed, for cache keys
+	served     map[string]string              // by model of the policy: its targets, for cache keys
 	upstreams  map[string]*providers.Upstream // by provider name
 	families   map[*exchange.Candidate]tokens.Family
 	budgets    []*budgetLine
@@ -33,7 +35,7 @@ func (s *Server) Use(p *policy.Policy) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	g := &generation{
-		policy: p, mark: p.Hash[:min(12, len(p.Hash))], trims: fmt.Sprintf("%+v", p.Trim), upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
+		policy: p, mark: p.Hash[:min(12, len(p.Hash))], trims: fmt.Sprintf("%+v", p.Trim), served: map[string]string{}, upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
 		calendar: budget.NewCalendar(p.Location),
 	}
 	for name, provider := range p.Providers {
@@ -49,6 +51,7 @@ func (s *Server) Use(p *policy.Policy) error {
 	for _, m := range p.Models {
 		for _, c := range m.Use {
 			g.families[c] = tokens.FamilyOf(c.Provider, c.Model)
+			g.served[m.Name] += c.Target + "\n"
 		}
 	}
 	for _, b := range p.Budgets {
@@ -57,22 +60,40 @@ func (s *Server) Use(p *policy.Policy) error {
 	for _, r := range p.Routes {
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()
 	}
-	ctx := context.Background()
-	if s.Embedded {
-		// Twice: what requests settled under the old policy while the first one ran is in the ledger by the second.
-		for range 2 {
-			if err := s.restore(ctx, g); err != nil {
-				return err
-			}
-		}
-	} else if s.current.Load() == nil {
+	if err := s.take(context.Background(), g); err != nil {
+		return err
+	}
+	s.retire(g)
+	return nil
+}
+
+// take makes g the generation of new requests. Its counters are brought up to the ledger while no row is booked, and requests
+// under way under the old one charge the budgets it brings when they end: so each row is counted once.
+func (s *Server) take(ctx context.Context, g *generation) error {
+	before := s.current.Load()
+	if !s.Embedded && before == nil {
 		if err := s.acquaint(ctx, g); err != nil {
 			return err
 		}
 	}
+	s.books.Lock()
+	defer s.books.Unlock()
+	if s.Embedded {
+		if err := s.restore(ctx, g, before); err != nil {
+			return err
+		}
+	}
 	s.current.Store(g)
-	s.retire(g)
 	return nil
+}
+
+// has tells whether the generation counts a budget in the same windows.
+func (g *generation) has(b *policy.Budget, in *time.Location) bool {
+	if g == nil || g.policy.Location.String() != in.String() {
+		return false
+	}
+	scope := b.ScopeKey(&exchange.Facts{}, nil)
+	return slices.ContainsFunc(g.budgets, func(l *budgetLine) bool { return l.budget.ScopeKey(&exchange.Facts{}, nil) == scope })
 }
 
 // upstream returns the running upstream of a provider, or makes one.
@@ -129,12 +150,20 @@ func (g *generation) family(c *exchange.Candidate) tokens.Family {
 
 // bounds of the prompt's tokens as a provider may count them, from our own count: a hold must be an upper bound. Exact families
 // differ by what the provider adds unseen (a system line, a date); estimated ones by the tokenizer we do not have.
-func holdTokens(counted int64, method exchange.Method) int64 {
+// Of a model that nobody knows not even that much is known: but no tokenizer makes more tokens than the text has bytes.
+func holdTokens(counted int64, method exchange.Method, family tokens.Family, body int) int64 {
 	if method == exchange.MethodExact {
 		return counted + counted/50 + 16
 	}
-	return counted + counted/4 + 64
+	bound := counted + counted/4 + 64
+	if family == tokens.Unknown {
+		return max(bound, int64(body))
+	}
+	return bound
 }
+
+// mostOutput bounds an output cap in tokens: far above what any model gives, and small enough that no product with it overflows.
+const mostOutput = 1 << 24
 
 // leastOutput is the smallest output cap worth sending when a budget cannot afford the one asked for.
 const leastOutput = 64

@@ -5,12 +5,28 @@ import (
 
 	"bursar/exchange"
 	"bursar/keys"
+
+	"github.com/valyala/fasthttp"
 )
+
+// strangersBody is how large a body is read from somebody without a key, so that the answer can say what is wrong.
+const strangersBody = 64 << 10
+
+// admit sees a request's headers before its body is read: nobody without a key makes the gateway hold a large one.
+func (s *Server) admit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if _, err := s.keys.Find(keyOf(h)); err != nil {
+		return fasthttp.RequestConfig{MaxRequestBodySize: min(strangersBody, s.MaxBody)}
+	}
+	return fasthttp.RequestConfig{}
+}
+
+func keyOf(h *fasthttp.RequestHeader) []byte {
+	return keys.Parse(h.Peek("Authorization"), h.Peek("x-api-key"), h.Peek("api-key"), h.Peek("x-goog-api-key"))
+}
 
 // identify finds out who asks, by the key in any of the four headers that SDKs use.
 func (s *Server) identify(t *trip) *exchange.Fault {
-	h := &t.ctx.Request.Header
-	key := keys.Parse(h.Peek("Authorization"), h.Peek("x-api-key"), h.Peek("api-key"), h.Peek("x-goog-api-key"))
+	key := keyOf(&t.ctx.Request.Header)
 	if len(key) == 0 {
 		return &exchange.Fault{
 			Status: 401, Type: "authentication_error", Code: "missing_api_key", Reason: exchange.ReasonUnauthorized,

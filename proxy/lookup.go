@@ -40,10 +40,11 @@ func (s *Server) lookup(t *trip) bool {
 	return true
 }
 
-// cacheKey names the answer: who may share it, the model decided for, how the prompt is trimmed before it is sent, and everything
+// cacheKey names the answer: who may share it, the model decided for and the targets
+// that serve it, how the prompt is trimmed before it is sent, and everything
 // in the request that changes the answer.
 func (t *trip) cacheKey() cache.Key {
-	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model).Part(t.using.trims)
+	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model).Part(t.using.served[t.Decision.Model]).Part(t.using.trims)
 	t.envelope.CanonicalKey(builder.Request())
 	return builder.Key()
 }
@@ -118,9 +119,6 @@ func passEvent(dst []byte, e *providers.Event, asked bool, cost pricing.Nano) []
 func (s *Server) keep(t *trip, body []byte, stream bool) {
 	if t.caching != exchange.CacheOn && t.caching != exchange.CacheRefresh {
 		return
-	}
-	if t.rekey {
-		t.key = t.cacheKey()
 	}
 	form := cache.Plain
 	if stream {

@@ -15,7 +15,7 @@ func (s *Server) read(t *trip) *exchange.Fault {
 	if err := t.envelope.Read(t.ctx.Request.Body()); err != nil {
 		return asFault(err)
 	}
-	if user := t.envelope.User(); user != "" {
+	if user := t.envelope.User(); user != "" && t.Identity.User == "" { // the user that a key was issued to is not the client's to choose
 		t.Identity.User = user
 	}
 	return nil
@@ -35,7 +35,6 @@ func (s *Server) measure(t *trip) {
 	t.target = t.using.targetOf(f.Model)
 	m := e.Measure(s.counter, t.target)
 	f.PromptTokens, f.PromptMethod, f.Images, f.Turns = m.Tokens, m.Method, m.Images, m.Turns
-	t.prediction = m.Prediction
 
 	scratch := scratches.Get().(*[]byte)
 	text := e.LastUser((*scratch)[:0])

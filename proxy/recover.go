@@ -4,24 +4,34 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"bursar/exchange"
 	"bursar/ledger"
 )
 
-// Recover finishes what the last process left undone in a fleet's store: holds that the store may not have settled. A request that
-// has a row is settled at its cost, any other at the held amount, as an orphan. Settling twice changes nothing.
-func (s *Server) Recover(ctx context.Context) error {
+// recoverHolds finishes what the last process left undone in a fleet's store: holds that the store may not have settled. A request that
+// has a row is settled at its cost, any other at the held amount, as an orphan. Settling twice changes nothing. While the store
+// does not answer it is tried again: requests are served meanwhile.
+func (s *Server) recoverHolds(ctx context.Context) {
 	for _, open := range s.ledger.Recovered().Opens {
-		row, err := ledger.DecodeRow(open.Seed)
+		seed, err := ledger.DecodeRow(open.Seed)
 		if err != nil {
-			return fmt.Errorf("recover the hold of %s: %w", open.ID, err)
+			s.Warn("read the row of a hold that was left open; it is booked by its amount alone", err)
+			seed = ledger.Row{ID: open.ID, Time: open.Time}
 		}
-		if err := s.recoverHold(ctx, open, row); err != nil {
-			return fmt.Errorf("recover the hold of %s: %w", open.ID, err)
+		for {
+			if err = s.recoverHold(ctx, open, seed); err == nil {
+				break
+			}
+			s.Warn("recover a hold; tried again", fmt.Errorf("hold %s: %w", open.ID, err))
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
+			}
 		}
 	}
-	return nil
 }
 
 func (s *Server) recoverHold(ctx context.Context, open ledger.OpenHold, seed ledger.Row) error {

@@ -13,8 +13,9 @@ import (
 
 // refuse answers with a fault, in the client's dialect.
 func (s *Server) refuse(t *trip, f *exchange.Fault) {
-	if t.held {
-		s.cancel(t)
+	s.cancel(t)
+	if !t.held {
+		s.price(t, t.Outcome.Usage) // what failed candidates may have billed
 	}
 	t.Outcome.Status, t.Outcome.Reason = f.Status, f.Reason
 	t.ctx.Response.Reset()
@@ -39,6 +40,9 @@ func (s *Server) survive(t *trip) {
 	}
 	s.Warn("BUG: a request panicked", fmt.Errorf("step %s: %v\n%s", t.Step, bug, debug.Stack()))
 	s.leases.remove(t.hold.ID)
+	if t.client != nil {
+		t.client.dropUpstream()
+	}
 	t.ctx.Response.Reset()
 	t.ctx.Response.Header.Set("x-bursar-request-id", t.ID)
 	writeFault(t.ctx, asFault(fmt.Errorf("panic: %v", bug)), t.ID)

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 
 	"bursar/exchange"
 	"bursar/pricing"
@@ -16,9 +18,10 @@ type relay struct {
 	server *Server
 	trip   *trip
 	answer *providers.Answer
-	asked  bool            // the client asked for usage
-	out    []byte          // what goes to the client next
-	kept   []byte          // the provider's bytes so far, for the cache; nil when not caching
+	asked  bool   // the client asked for usage
+	out    []byte // what goes to the client next
+	kept   []byte // the provider's bytes so far, for the cache; nil when not caching
+	closed bool
 	end    exchange.Reason // why the stream ended; ReasonNone while it goes on
 }
 
@@ -34,11 +37,21 @@ func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
 	t.streaming = true
 	t.Outcome.Status, t.Outcome.Reason = 200, t.answeredReason()
 	s.headers(t)
+	t.providerID(answer)
 	t.ctx.SetStatusCode(200)
 	t.ctx.Response.Header.SetContentType("text/event-stream")
 	t.ctx.Response.Header.Set("Cache-Control", "no-cache")
 	t.ctx.Response.ImmediateHeaderFlush = true
 	t.ctx.SetBodyStream(r, -1)
+}
+
+// survive keeps a bug of ours from ending the gateway: fasthttp guards the writing of a stream, but not its second close. The hold
+// is not renewed, so it expires into spend.
+func (r *relay) survive() {
+	if bug := recover(); bug != nil {
+		r.server.leases.remove(r.trip.hold.ID)
+		r.server.Warn("BUG: a stream panicked", fmt.Errorf("step %s: %v\n%s", r.trip.Step, bug, debug.Stack()))
+	}
 }
 
 // SupportsBodyWriteTo tells fasthttp to use WriteTo: it writes what it has when it has it, as reading would.
@@ -48,8 +61,13 @@ func (r *relay) SupportsBodyWriteTo() bool { return true }
 func (r *relay) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
 
 // WriteTo passes events on until the stream ends.
-func (r *relay) WriteTo(w io.Writer) (int64, error) {
-	var written int64
+func (r *relay) WriteTo(w io.Writer) (written int64, err error) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			r.end, err = exchange.ReasonInternal, fmt.Errorf("panic: %v", bug)
+			r.server.Warn("BUG: a stream panicked", fmt.Errorf("%v\n%s", bug, debug.Stack()))
+		}
+	}()
 	for r.end == exchange.ReasonNone {
 		r.out = r.out[:0]
 		r.fill()
@@ -128,21 +146,30 @@ func (r *relay) fail(err error) {
 // CloseWithError settles the request. fasthttp calls it once, at the end of the stream or after a failed write. (There is no Close:
 // fasthttp would call both, that one first and without the error.)
 func (r *relay) CloseWithError(err error) error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	defer r.survive()
 	t, out, stream := r.trip, &r.trip.Outcome, r.answer.Stream
 	t.enter(exchange.StepSettle)
-	if r.end == exchange.ReasonNone || err != nil {
+	if r.end == exchange.ReasonNone || err != nil && r.end != exchange.ReasonInternal {
 		r.end = exchange.ReasonClientGone
 	}
 	out.Reason = r.end
 	out.Finish = stream.Finish()
 	if usage, ok := stream.Usage(); ok {
-		r.server.price(t, usage)
 		out.Method = exchange.MethodReported
+		if short := r.counted() - usage.Completion(); r.end != t.answeredReason() && short > 0 {
+			usage.Output += short // told before the stream was cut, and more came after
+			out.Method = exchange.MethodEstimate
+		}
+		r.server.price(t, usage)
 	} else {
 		r.server.price(t, pricing.Usage{Input: t.promptTokens(), Output: r.counted()})
 		out.Method = exchange.MethodEstimate
 	}
-	if r.end != exchange.ReasonClientGone && r.end != exchange.ReasonStreamBroken && r.kept != nil && r.answer.Complete() {
+	if r.end == t.answeredReason() && r.kept != nil && r.answer.Complete() {
 		r.server.keep(t, r.kept, true)
 	}
 	r.answer.Release()

@@ -16,32 +16,37 @@ import (
 // reserve holds the worst case of the next candidate that the budgets can afford, over all budgets at once. Without room it
 // shrinks the output cap to what is affordable, then takes the model that a spent budget downgrades to, then the next candidate,
 // and only then refuses.
-func (s *Server) reserve(t *trip) *exchange.Fault {
+//
+// The model that a budget downgrades to may have answered the same question before: then hit is true and all is done.
+func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 	t.enter(exchange.StepReserve)
 	if !t.planned {
 		t.plan = t.envelope.Trim(s.counter, t.target, t.Decision.Trim)
 		t.planned = true
 	}
-	var refusal *exchange.Fault
 	for t.candidate < len(t.Decision.Candidates) {
 		short, fault := s.holdFor(t, t.Decision.Candidates[t.candidate])
 		switch {
 		case fault == nil:
-			return nil
+			return false, nil
 		case short == nil: // not for want of money: no price, or the store is down
-			return fault
-		case short.budget.WhenSpent == policy.Downgrade && !t.downgraded:
-			t.downgrade(short.budget.DowngradeTo)
-			continue
+			return false, fault
 		case refusal == nil:
 			refusal = fault
+		}
+		if short.budget.WhenSpent == policy.Downgrade && t.downgrade(short.budget.DowngradeTo) {
+			if s.lookup(t) {
+				return true, nil
+			}
+			t.enter(exchange.StepReserve)
+			continue
 		}
 		t.candidate++
 	}
 	if t.failed != nil { // candidates before these were affordable but failed: that is what the client should hear of
-		return t.failed
+		return false, t.failed
 	}
-	return refusal
+	return false, refusal
 }
 
 // holdFor tries to hold the worst case of one candidate. When a budget has no room it returns that budget's line and the fault
@@ -50,32 +55,39 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 	if c.Price == nil {
 		return nil, unknownPrice(c)
 	}
-	bound := s.promptBound(t, c)
-	most := t.Decision.MaxOutput
+	m := t.envelope.MeasureTrimmed(s.counter, prompt.Target{Family: t.using.family(c), Model: c.Model}, t.plan)
+	t.sent = m.Tokens
+	bound, predicted := holdTokens(m.Tokens, m.Method, t.using.family(c), len(t.ctx.Request.Body())), min(m.Prediction, mostOutput)
+	most := min(t.Decision.MaxOutput, mostOutput)
 	if c.MaxOutput > 0 {
 		most = min(most, c.MaxOutput)
 	}
 	least := min(most, leastOutput)
-	s.charge(t, c)
+	s.charge(t, t.using, c)
 	t.holds++
 	t.hold = budget.Hold{
 		ID:      holdID(t.ID, t.holds),
-		Want:    c.Price.Worst(bound, (most+t.prediction)*t.Facts.N, t.Start),
-		Least:   c.Price.Worst(bound, (least+t.prediction)*t.Facts.N, t.Start),
+		Want:    c.Price.Worst(bound, (most+predicted)*t.Facts.N, t.Start),
+		Least:   c.Price.Worst(bound, (least+predicted)*t.Facts.N, t.Start),
 		Charges: t.charges, Lease: s.HoldLease,
 	}
 	t.hold.Seed = t.seed(c, t.seeded[:0])
 	t.seeded = t.hold.Seed
 	grant, err := s.budgets.Reserve(context.Background(), &t.hold)
 	if err != nil {
-		if errors.Is(err, budget.ErrStoreLost) {
+		switch {
+		case errors.Is(err, budget.ErrStoreLost):
 			s.settling.lost()
-		} else if errors.Is(err, budget.ErrStoreDown) {
+		case errors.Is(err, budget.ErrStoreDown):
 			s.settleLater(t, 0) // it may have been held all the same
+		default:
+			return nil, asFault(err)
 		}
 		return nil, storeDown(err)
 	}
-	s.views.note(t.charges, grant.States)
+	if t.using.asksBudget {
+		s.views.note(t.charges, grant.States)
+	}
 	for i, line := range t.touched {
 		line.watch(t.charges[i].Key, grant.States[i], s.Budget)
 	}
@@ -87,12 +99,12 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 	t.Outcome.Held = grant.Amount
 	t.cap = most
 	if grant.Amount < t.hold.Want {
-		t.cap = c.Price.Affordable(bound, grant.Amount, t.Start)/t.Facts.N - t.prediction
+		t.cap = c.Price.Affordable(bound, grant.Amount, t.Start)/t.Facts.N - predicted
 		if t.Decision.Reason != exchange.ReasonDowngraded {
 			t.Decision.Reason = exchange.ReasonCapShrunk
 		}
 	}
-	t.left = leastRoom(t.charges, grant.States)
+	t.left = t.leastRoom(grant.States)
 	journalled := t.hold.ID
 	if s.Embedded {
 		journalled = t.ID
@@ -108,35 +120,33 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 	return nil, nil
 }
 
-// promptBound returns an upper bound of the prompt tokens that the candidate's provider will bill, after the planned trim.
-func (s *Server) promptBound(t *trip, c *exchange.Candidate) int64 {
-	m := t.envelope.MeasureTrimmed(s.counter, prompt.Target{Family: t.using.family(c), Model: c.Model}, t.plan)
-	return holdTokens(m.Tokens, m.Method)
-}
-
-// downgrade sends the request to the model that a spent budget falls back on.
-func (t *trip) downgrade(to *policy.Model) {
-	t.downgraded = true
+// downgrade sends the request to the model that a spent budget falls back on. False: none of its targets can serve, or so many
+// budgets have sent it on already that they send it in circles.
+func (t *trip) downgrade(to *policy.Model) bool {
+	targets := usable(to.Use)
+	if len(targets) == 0 || t.downgrades >= len(t.using.budgets) {
+		return false
+	}
+	t.downgrades++
 	t.candidate = 0
-	t.Decision.Model, t.Decision.Reason = to.Name, exchange.ReasonDowngraded
-	t.Decision.Candidates = available(to.Use)
+	t.Decision.Model, t.Decision.Reason, t.Decision.Candidates = to.Name, exchange.ReasonDowngraded, targets
 	if to.MaxOutput > 0 {
 		t.Decision.MaxOutput = min(t.Decision.MaxOutput, to.MaxOutput)
 	}
-	t.rekey = true // the answer belongs to another model now, and so under another cache key
+	return true
 }
 
-// charge lists the budgets that the request touches, each with its window.
-func (s *Server) charge(t *trip, c *exchange.Candidate) {
+// charge lists the budgets of a generation that the request touches, each with its window.
+func (s *Server) charge(t *trip, g *generation, c *exchange.Candidate) {
 	t.charges, t.touched = t.charges[:0], t.touched[:0]
-	for _, line := range t.using.budgets {
+	for _, line := range g.budgets {
 		b := line.budget
 		if !b.Touches(&t.Facts, c) {
 			continue
 		}
-		window := t.using.calendar.Window(b.Period, t.Start)
+		window := g.calendar.Window(b.Period, t.Start)
 		t.charges = append(t.charges, budget.Charge{
-			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.Limit, Hard: line.hard(t, c), Ends: window.End,
+			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.Limit, Hard: line.hard(g, c), Ends: window.End,
 		})
 		t.touched = append(t.touched, line)
 	}
@@ -166,6 +176,9 @@ func spent(line *budgetLine, t *trip, state budget.State, needed pricing.Nano) *
 		Message: fmt.Sprintf("Budget %q has no room: $%s spent and $%s held of $%s %s, and this request needs $%s.",
 			b.Name, state.Spent.Dollars(), state.Held.Dollars(), state.Limit.Dollars(), b.Period, needed.Dollars()),
 	}
+	if b.Scope.Everyone { // what the whole company spends is not every team's business
+		f.Message = fmt.Sprintf("Budget %q of the whole organisation has no room for this request, which needs $%s.", b.Name, needed.Dollars())
+	}
 	if end := t.using.calendar.Window(b.Period, t.Start).End; end.IsZero() {
 		f.Hint = "It never renews; its owner can raise the limit in policies.yaml."
 	} else {
@@ -175,10 +188,11 @@ func spent(line *budgetLine, t *trip, state budget.State, needed pricing.Nano) *
 	return f
 }
 
-func leastRoom(charges []budget.Charge, states []budget.State) pricing.Nano {
+// leastRoom is the room in the tightest hard budget of the caller's own.
+func (t *trip) leastRoom(states []budget.State) pricing.Nano {
 	left := noBound
-	for i, c := range charges {
-		if c.Hard {
+	for i, c := range t.charges {
+		if c.Hard && !t.touched[i].budget.Scope.Everyone {
 			if room := max(0, states[i].Limit-states[i].Spent-states[i].Held); left == noBound || room < left {
 				left = room
 			}
@@ -187,11 +201,11 @@ func leastRoom(charges []budget.Charge, states []budget.State) pricing.Nano {
 	return left
 }
 
-// available returns the candidates that can serve, in order.
-func available(all []*exchange.Candidate) []*exchange.Candidate {
+// usable returns the candidates that can serve and have a price, in order.
+func usable(all []*exchange.Candidate) []*exchange.Candidate {
 	can := make([]*exchange.Candidate, 0, len(all))
 	for _, c := range all {
-		if c.Unavailable == "" {
+		if c.Unavailable == "" && c.Price != nil {
 			can = append(can, c)
 		}
 	}

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"time"
 
 	"bursar/budget"
@@ -19,9 +18,9 @@ type window struct {
 	spent  pricing.Nano
 }
 
-// restore raises the counters of an embedded store to what the ledger has: at start, and for the budgets that a reload brings. It
-// only ever raises, so it may run while requests do.
-func (s *Server) restore(ctx context.Context, g *generation) error {
+// restore raises the counters of an embedded store to what the ledger has: at start all, later those of the budgets that a reload
+// brings. The caller has locked the books.
+func (s *Server) restore(ctx context.Context, g, before *generation) error {
 	keeper, ok := s.budgets.(interface {
 		Restore(context.Context, []budget.Charge, []pricing.Nano) error
 	})
@@ -29,6 +28,9 @@ func (s *Server) restore(ctx context.Context, g *generation) error {
 		return nil // a fleet's counters outlive its gateways
 	}
 	for _, line := range g.budgets {
+		if before.has(line.budget, g.policy.Location) {
+			continue
+		}
 		windows, err := s.windowsOf(ctx, g, line.budget)
 		if err != nil {
 			return err
@@ -118,9 +120,12 @@ func (s *Server) regain(ctx context.Context, g *generation) error {
 		if err != nil {
 			return err
 		}
-		for i, w := range windows {
-			id := "regain." + s.ids.next(time.Now()) + "." + strconv.Itoa(i)
-			if _, err := s.budgets.Charge(ctx, id, []budget.Charge{w.charge}, w.spent); err != nil {
+		for _, w := range windows {
+			if w.spent <= 0 { // corrections can stand here whose orphans stand in another gateway's ledger
+				continue
+			}
+			// The same id however often this is tried: what was added once is not added again.
+			if _, err := s.budgets.Charge(ctx, "regain."+s.Gateway+"."+w.charge.Key, []budget.Charge{w.charge}, w.spent); err != nil {
 				return err
 			}
 		}

@@ -38,7 +38,8 @@ func (s *Server) carry(t *trip) *exchange.Fault {
 	}
 	for {
 		// Each round is one candidate. A later one may cost more or less than the one that failed, so it gets its own hold.
-		if fault := s.reserve(t); fault != nil {
+		hit, fault := s.reserve(t)
+		if hit || fault != nil {
 			return fault
 		}
 		s.shape(t)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -37,7 +38,8 @@ type Server struct {
 	leases   leases
 	settling settler
 
-	loading   sync.Mutex // guards upstreams
+	books     sync.RWMutex // read while a row is booked, written while counters are restored from the rows
+	loading   sync.Mutex   // guards upstreams
 	upstreams map[policy.Provider]*providers.Upstream
 	http      *fasthttp.Server
 	draining  atomic.Bool
@@ -70,6 +72,7 @@ type Cache interface {
 
 // Options tune the front door. The zero value of a field takes its default.
 type Options struct {
+	Gateway     string        // names this gateway in a fleet; should stay the same over restarts; default is a random one
 	MaxBody     int           // largest request body in bytes; default 32 MB, as Anthropic's
 	ReadTimeout time.Duration // whole request, headers and body, from its first byte; default 60 s
 	IdleTimeout time.Duration // between requests on a kept-alive connection; default 120 s
@@ -80,6 +83,9 @@ type Options struct {
 	Warn        func(what string, err error) // faults of the house that no client hears of
 	Budget      func(BudgetEvent)            // thresholds that budgets reach
 }
+
+// maxHeaders bounds a request's headers in bytes; cookies and tokens of proxies on the way can be long.
+const maxHeaders = 16 << 10
 
 func (o Options) withDefaults() Options {
 	if o.MaxBody == 0 {
@@ -122,8 +128,12 @@ func New(rooms Rooms, options Options) *Server {
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, budgets: rooms.Budgets, ledger: rooms.Ledger,
 		ids: newRequestIDs(), settling: newSettler(), upstreams: map[policy.Provider]*providers.Upstream{},
 	}
+	if s.Gateway == "" {
+		s.Gateway = rand.Text()
+	}
 	s.http = &fasthttp.Server{
 		Name: "bursar", Handler: s.route, ErrorHandler: s.unreadable,
+		HeaderReceived: s.admit, DisablePreParseMultipartForm: true, ReadBufferSize: maxHeaders,
 		MaxRequestBodySize: s.MaxBody, ReadTimeout: s.ReadTimeout, IdleTimeout: s.IdleTimeout,
 		// No WriteTimeout: it bounds a whole answer, and streams are long. clientConn bounds each write instead.
 		NoDefaultDate: true, NoDefaultContentType: true, CloseOnShutdown: true,
@@ -135,6 +145,9 @@ func New(rooms Rooms, options Options) *Server {
 	s.running.Go(func() { s.keepLeases(ctx) })
 	s.running.Go(func() { s.sweep(ctx) })
 	s.running.Go(func() { s.restoreLost(ctx) })
+	if !s.Embedded {
+		s.running.Go(func() { s.recoverHolds(ctx) })
+	}
 	return s
 }
 
@@ -184,6 +197,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.settling.close()
 	s.stop()
 	s.running.Wait()
+	s.loading.Lock()
+	defer s.loading.Unlock()
 	for _, up := range s.upstreams {
 		up.Close()
 	}

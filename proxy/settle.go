@@ -2,8 +2,11 @@ package proxy
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
+	"bursar/budget"
 	"bursar/exchange"
 	"bursar/ledger"
 	"bursar/pricing"
@@ -25,7 +28,7 @@ func (s *Server) settle(t *trip) {
 func (s *Server) price(t *trip, usage pricing.Usage) {
 	out := &t.Outcome
 	out.Usage = usage
-	out.Cost, out.Baseline, out.Saved = 0, 0, exchange.Savings{}
+	out.Cost, out.Baseline, out.Saved = t.sunk, 0, exchange.Savings{exchange.LeverRoute: -t.sunk}
 	if out.Served == nil || out.Served.Price == nil || out.Reason == exchange.ReasonProviderRefused {
 		return // nothing was served, and so not even a price per request is due
 	}
@@ -41,12 +44,12 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 		standard.Tier, standard.Region = "", ""
 		out.Baseline = b.Price.Cost(&standard, t.Start)
 	}
-	out.Cost = served
+	out.Cost += served
 	if t.hit {
-		out.Cost = 0
+		out.Cost = t.sunk
 		out.Saved[exchange.LeverExact] = served
 	}
-	out.Saved[exchange.LeverRoute] = out.Baseline - routed
+	out.Saved[exchange.LeverRoute] += out.Baseline - routed
 	out.Saved[exchange.LeverTrim] = routed - served
 }
 
@@ -57,10 +60,15 @@ func (s *Server) cancel(t *trip) {
 		return
 	}
 	s.price(t, t.Outcome.Usage)
-	if t.Outcome.Cost > 0 {
+	if t.Outcome.Served != nil && t.Outcome.Cost > t.sunk {
 		return // end settles it
 	}
 	t.held = false
+	if t.wasted > 0 {
+		s.settleLater(t, t.wasted)
+		t.sunk, t.wasted = t.sunk+t.wasted, 0
+		return
+	}
 	s.leases.remove(t.hold.ID)
 	if !s.Embedded {
 		// Before the store is told: a recovery cannot see that a hold was cancelled, and would enter a row for money that was given
@@ -80,14 +88,7 @@ func (s *Server) end(t *trip) {
 	t.enter(exchange.StepSettle)
 	t.Outcome.Duration = time.Since(t.Start)
 	t.Outcome.Cache = t.cacheWord()
-	row := t.row()
-	if err := s.ledger.Append(&row); err != nil {
-		s.Warn("enter a request into the ledger", err)
-	}
-	if t.held {
-		t.held = false
-		s.settleLater(t, t.Outcome.Cost)
-	}
+	s.book(t)
 	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
 	}
@@ -95,6 +96,41 @@ func (s *Server) end(t *trip) {
 		observe(&t.Exchange)
 	}
 	t.release()
+}
+
+// book enters the row and settles the hold. A stranger without a key gets no row: else anybody could fill the ledger.
+func (s *Server) book(t *trip) {
+	if t.Outcome.Reason == exchange.ReasonUnauthorized {
+		return
+	}
+	s.books.RLock()
+	defer s.books.RUnlock()
+	row := t.row()
+	if err := s.ledger.Append(&row); err != nil {
+		s.Warn("enter a request into the ledger", err)
+	}
+	if t.held {
+		t.held = false
+		s.settleLater(t, t.Outcome.Cost-t.sunk)
+	}
+	if g := s.current.Load(); g != t.using && t.Outcome.Cost > 0 {
+		s.chargeNewcomers(t, g)
+	}
+}
+
+// chargeNewcomers charges a request to the budgets that were added while it was under way.
+func (s *Server) chargeNewcomers(t *trip, g *generation) {
+	held := slices.Clone(t.charges)
+	s.charge(t, g, t.Outcome.Served)
+	added := slices.DeleteFunc(t.charges, func(c budget.Charge) bool {
+		return slices.ContainsFunc(held, func(h budget.Charge) bool { return h.Key == c.Key })
+	})
+	if len(added) == 0 {
+		return
+	}
+	if _, err := s.budgets.Charge(context.Background(), t.ID+".added", added, t.Outcome.Cost); err != nil {
+		s.Warn("charge a request to budgets that were added while it was under way", err)
+	}
 }
 
 func answered(r exchange.Reason) bool {
@@ -131,6 +167,11 @@ func (s *Server) adoptOrphans(ctx context.Context) {
 		if err := s.ledger.Append(&row); err != nil {
 			s.Warn("enter an orphaned hold into the ledger", err)
 			return
+		}
+		if seed, _, ok := strings.Cut(o.ID, "."); ok && s.Embedded { // the journal has the hold open under the request's id
+			if err := s.ledger.Forget(seed); err != nil {
+				s.Warn("close an orphaned hold in the journal", err)
+			}
 		}
 		if err := s.budgets.AckOrphan(ctx, o.ID); err != nil {
 			return // it comes again, and the ledger knows it by its id

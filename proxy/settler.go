@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -37,9 +39,14 @@ func newSettler() settler {
 func (s *Server) settleLater(t *trip, actual pricing.Nano) {
 	s.leases.remove(t.hold.ID)
 	if s.Embedded {
-		if _, err := s.budgets.Settle(context.Background(), t.hold.ID, actual); err != nil {
+		settled, err := s.budgets.Settle(context.Background(), t.hold.ID, actual)
+		if err != nil {
 			s.Warn("settle a hold", err)
 		}
+		if settled.Orphaned { // this process was stopped for longer than a lease
+			s.correct(t.hold.ID, t.row(), settled.Held)
+		}
+		s.overrun(t.hold.ID, &settled)
 		return
 	}
 	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual}, slices.Clone(t.charges), t.row()}
@@ -63,6 +70,8 @@ func (q *settler) signal() {
 	default: // awake already
 	}
 }
+
+var errLost = errors.New("it had lost its memory")
 
 // close lets what waits be settled, and ends the settler then.
 func (q *settler) close() {
@@ -109,7 +118,7 @@ func (s *Server) settleNow(batch []settlement) {
 	for i := range batch {
 		calls[i] = batch[i].Settlement
 	}
-	wait := 20 * time.Millisecond
+	wait, begun := 20*time.Millisecond, time.Now()
 	for tries := 1; ; tries++ {
 		err := s.budgets.SettleBatch(context.Background(), calls, results)
 		if err == nil {
@@ -125,23 +134,34 @@ func (s *Server) settleNow(batch []settlement) {
 		wait = min(2*wait, time.Second)
 	}
 	for i := range batch {
-		s.settled(&batch[i], &results[i])
+		s.settled(&batch[i], &results[i], time.Since(begun))
 	}
 }
 
+// storeRemembers is how long the store surely knows the holds it has settled. A hold that it does not know later may be one.
+const storeRemembers = 9 * time.Minute
+
 // settled books what a settle brought to light, and closes the hold in the journal.
-func (s *Server) settled(done *settlement, result *budget.Settled) {
+func (s *Server) settled(done *settlement, result *budget.Settled, tried time.Duration) {
 	switch {
 	case result.Orphaned:
 		s.correct(done.ID, done.row, result.Held)
-	case result.Unknown && done.Actual > 0: // the store lost the hold, say by a failover: the spend is real all the same
+	case result.Unknown && done.Actual > 0 && tried < storeRemembers: // lost, say by a failover: the spend is real all the same
 		if _, err := s.budgets.Charge(context.Background(), done.ID, done.charges, done.Actual); err != nil {
 			s.Warn("charge what a lost hold cost; the recovery at the next start tries again", err)
 			return
 		}
 	}
+	s.overrun(done.ID, result)
 	if err := s.ledger.Forget(done.ID); err != nil {
 		s.Warn("close a hold in the journal", err)
+	}
+}
+
+// overrun tells of a request that cost more than its worst case: some bound of ours is none.
+func (s *Server) overrun(hold string, result *budget.Settled) {
+	if result.Overrun > 0 {
+		s.Warn("BUG: a request cost more than was held for it", fmt.Errorf("hold %s: $%s held, $%s more spent", hold, result.Held.Dollars(), result.Overrun.Dollars()))
 	}
 }
 
@@ -160,8 +180,17 @@ func (s *Server) restoreLost(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.settling.regain:
-			err := s.regain(ctx, s.current.Load())
-			s.Warn("the budget store had lost its memory; restored it from this gateway's ledger", err)
+			if err := s.regain(ctx, s.current.Load()); err != nil {
+				s.Warn("restore the budget store, which has lost its memory; tried again", err)
+				time.Sleep(time.Second)
+				s.settling.lost()
+				continue
+			}
+			select {
+			case <-s.settling.regain: // asked for while it was under way
+			default:
+			}
+			s.Warn("restored the budget store from this gateway's ledger", errLost)
 		}
 	}
 }

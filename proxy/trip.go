@@ -22,12 +22,12 @@ type trip struct {
 	client *clientConn
 	using  *generation // the policy it started with, whatever is loaded meanwhile
 
-	envelope   prompt.Envelope
-	target     prompt.Target // what Facts.PromptTokens is counted for
-	prediction int64         // tokens of a prediction, billed as output as far as they are rejected
-	key        cache.Key
-	caching    exchange.CacheMode
-	hit        bool
+	envelope prompt.Envelope
+	target   prompt.Target // what Facts.PromptTokens is counted for
+	sent     int64         // tokens of the trimmed prompt, counted for the candidate it was sent to
+	key      cache.Key
+	caching  exchange.CacheMode
+	hit      bool
 
 	candidate  int // index into Decision.Candidates of the one being tried
 	charges    []budget.Charge
@@ -39,10 +39,11 @@ type trip struct {
 	planned    bool            // plan is made
 	failed     *exchange.Fault // why the candidate before failed
 	call       providers.Call
-	rekey      bool         // the answer belongs to another cache key than was looked up
 	left       pricing.Nano // least room left in a hard budget after the hold, -1 if none bounds
-	downgraded bool
-	cap        int64 // output cap sent to the candidate
+	downgrades int          // budgets that have sent it to a cheaper model
+	wasted     pricing.Nano // what the candidate that failed may have billed
+	sunk       pricing.Nano // what candidates that failed before may have billed; part of the cost
+	cap        int64        // output cap sent to the candidate
 	plan       prompt.TrimPlan
 	body       []byte // the shaped body
 

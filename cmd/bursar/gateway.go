@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"bursar/admin"
@@ -66,20 +69,22 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if g.keys, err = keys.Open(o.data, keys.RingOptions{Changed: g.keysChanged}); err != nil {
 		return g, err
 	}
+	name, err := gatewayName(o.data)
+	if err != nil {
+		return g, err
+	}
 	if g.stores, err = openStores(o.redis, o.org); err != nil {
 		return g, err
 	}
 	g.proxy = proxy.New(proxy.Rooms{
 		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
+		Gateway: name,
 		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",
 		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
 		Warn:    g.warn,
 		Budget:  g.budgetReached,
 	})
-	if err := g.proxy.Recover(context.Background()); err != nil {
-		return g, err
-	}
 	watching, unwatch := context.WithCancel(context.Background())
 	g.unwatch = unwatch
 	if g.watcher, err = policy.Watch(watching, o.policies, policy.WatchOptions{OnLoad: g.onLoad, OnWatchError: g.unwatched}); err != nil {
@@ -93,6 +98,20 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	})
 	g.gauges()
 	return g, g.bind()
+}
+
+// gatewayName is the name of this gateway in a fleet, kept in its data folder so that it outlives the process.
+func gatewayName(data string) (string, error) {
+	path := filepath.Join(data, "gateway-id")
+	text, err := os.ReadFile(path)
+	if err == nil && len(text) > 0 {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	name := rand.Text()
+	return name, os.WriteFile(path, []byte(name+"\n"), 0o600)
 }
 
 func (g *gateway) bind() (err error) {
