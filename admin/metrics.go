@@ -2,6 +2,7 @@ package admin
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"bursar/exchange"
 	"bursar/pricing"
@@ -25,6 +26,9 @@ type Metrics struct {
 	reloaded prometheus.Gauge
 	warnings prometheus.Counter
 	reached  *prometheus.CounterVec
+
+	models     sync.Map // targets that have series
+	modelCount atomic.Int64
 
 	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
 }
@@ -83,7 +87,7 @@ type series struct {
 func (m *Metrics) Record(x *exchange.Exchange) {
 	key := seriesKey{x.Identity.Team, "", x.Decision.Rule, x.Outcome.Cache, x.Outcome.Reason, x.Facts.Stream}
 	if x.Outcome.Served != nil {
-		key.model = x.Outcome.Served.Target
+		key.model = m.modelLabel(x.Outcome.Served)
 	}
 	s := m.find(key)
 	out := &x.Outcome
@@ -110,6 +114,22 @@ func (m *Metrics) Record(x *exchange.Exchange) {
 	for i, took := range out.Steps {
 		m.steps[i].Add(took.Seconds())
 	}
+}
+
+// mostModels bounds the models that have series of their own. Those of the policy are few; but where unknown prices are assumed, a
+// client can make up names.
+const mostModels = 500
+
+// modelLabel is the target, or other once there are too many.
+func (m *Metrics) modelLabel(c *exchange.Candidate) string {
+	if _, known := m.models.Load(c.Target); known {
+		return c.Target
+	}
+	if m.modelCount.Add(1) > mostModels && c.Tier == "" {
+		return "other"
+	}
+	m.models.Store(c.Target, true)
+	return c.Target
 }
 
 func (m *Metrics) find(key seriesKey) *series {
