@@ -2,6 +2,7 @@ package pricing
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,8 +34,8 @@ func TestInvoices(t *testing.T) {
 			call = line
 		}
 	}
-	if cases < 30 {
-		t.Errorf("read %d invoices, want at least 30", cases)
+	if cases < 90 {
+		t.Errorf("read %d invoices, want at least 90", cases)
 	}
 }
 
@@ -42,11 +43,7 @@ func TestInvoices(t *testing.T) {
 func invoice(t *testing.T, call string) Nano {
 	t.Helper()
 	words := strings.Fields(call)
-	provider, model, _ := strings.Cut(words[0], "/")
-	p, ok := Embedded().Find(provider, model)
-	if !ok {
-		t.Fatalf("no price of %s", words[0])
-	}
+	p := invoicePrice(t, words[0])
 	at, err := time.Parse(time.RFC3339, words[1])
 	if err != nil {
 		t.Fatal(err)
@@ -73,4 +70,38 @@ func invoice(t *testing.T, call string) Nano {
 		}
 	}
 	return p.Cost(&u, at)
+}
+
+// invoicePrice finds the price that a call is by.
+func invoicePrice(t *testing.T, word string) *Price {
+	t.Helper()
+	if line, ok := strings.CutPrefix(word, "price:"); ok {
+		table, err := ParseTable([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.sorted[0]
+	}
+	if list, ok := strings.CutPrefix(word, "override:"); ok {
+		var r Rates
+		for part := range strings.SplitSeq(list, ",") {
+			name, value, _ := strings.Cut(part, "=")
+			var err error
+			if name == "per_request" {
+				r.PerRequest, err = ParseDollars(value)
+			} else {
+				*r.buckets()[slices.Index(bucketNames[:], name)], err = PerMillion(value)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return Flat("p", "m", r)
+	}
+	provider, model, _ := strings.Cut(word, "/")
+	p, ok := Embedded().Find(provider, model)
+	if !ok {
+		t.Fatalf("no price of %s", word)
+	}
+	return p
 }
