@@ -111,7 +111,8 @@ func TestReloadUnusable(t *testing.T) {
 	g.start()
 	good := g.proxy.Policy()
 	must(t, g.ledger.Close())
-	write(t, s.policies, s.withModel("late"))
+	// With a budget that is new, so that the ledger is asked what was spent in its window.
+	write(t, s.policies, strings.Replace(s.withModel("late"), "budgets:\n", "budgets:\n  - { project: late, daily_usd: 1, when_spent: warn }\n", 1))
 	for range 2 {
 		response, err := http.Post("http://"+g.adminAddr()+"/-/reload", "", nil)
 		must(t, err)
