@@ -18,7 +18,7 @@ var seeds = []string{
 	`{"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":"{ \"x\": [ 1 ] }"},{"role":"user","content":"next"}],"tools":[{"type":"function","function":{"name":"f"}}],"tool_choice":{"function":{"name":"f"}}}`,
 	`{"model":"m","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"x"}},{"input_audio":{"data":"AAAA"}}]}],"response_format":{"json_schema":{}},"prediction":{"content":"x"},"n":2,"unknown":["x"]}`,
 	`{"model":"m","model":"n","messages":[]}`, `{"MODEL":"m"}`, `{"model":"m","messages":[{"role":"us\u0065r","content":null,"signature":"x"}]} `, `{"model":"`,
-	`{"stream_options":{"include_usage":false },"stream":true,"max_completion_tokens":null,"messages":[{"role":"function","content":"[ ]"},{"role":"user"}],"model":"\ud83d"}`,
+	`{"stream_options":{"include_usage":false },"stream":true,"max_completion_tokens":null , "max_tokens": 7 ,"messages":[{"role":"function","content":"[ ]"},{"role":"user"}],"model":"\ud83d"}`,
 }
 
 func FuzzRead(f *testing.F) {
@@ -55,6 +55,7 @@ func FuzzShape(f *testing.F) {
 	for _, s := range seeds {
 		f.Add([]byte(s), "model", int64(3), int64(20), true)
 		f.Add([]byte(s), "", int64(0), int64(0), false)
+		f.Add([]byte(s), "", int64(4), int64(0), true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, model string, most, limit int64, usage bool) {
 		e, err := prompt.Read(body)
@@ -65,7 +66,8 @@ func FuzzShape(f *testing.F) {
 			t.Fatalf("%q became %q", body, got)
 		}
 		plan := e.Trim(counter(), gpt4o, exchange.Trim{MaxPromptTokens: limit, MinifyToolResults: usage})
-		s := prompt.Shape{Model: model, Cap: max(0, most), CapField: "max_tokens", IncludeUsage: usage, Plan: plan}
+		name := [...]string{"max_tokens", "max_completion_tokens", ""}[uint64(most)%3]
+		s := prompt.Shape{Model: model, Cap: max(0, most), CapField: name, IncludeUsage: usage, Plan: plan}
 		got := e.Shape(s, nil)
 		again, err := prompt.Read(got)
 		if err != nil {

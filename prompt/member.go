@@ -44,7 +44,7 @@ const (
 	fieldCount
 )
 
-// capFields are the members that cap the output. All of them are lowered together: which one a server honours is not known here.
+// capFields are the members that cap the output, as clients of any API write them.
 var capFields = [...]field{fieldMaxTokens, fieldMaxCompletionTokens, fieldMaxOutputTokens}
 
 // requestFields are the members of a chat request, as of OpenAI's specification, and those of other servers that reach no prompt.

@@ -3,7 +3,6 @@ package prompt
 import (
 	"cmp"
 	"slices"
-	"strconv"
 
 	"bursar/internal/jsonspan"
 )
@@ -12,14 +11,14 @@ import (
 type Shape struct {
 	Model        string // the provider's name for the model, "" to leave the client's
 	Cap          int64  // most output tokens per answer, 0 to leave the client's
-	CapField     string // the member to add if the request has no cap: max_tokens or max_completion_tokens; "" adds none
+	CapField     string // the member that the provider reads the cap from: max_tokens or max_completion_tokens; "" if that is not known
 	IncludeUsage bool   // ask for the usage chunk, if the request is a stream
 	Plan         TrimPlan
 }
 
 // Shape appends the edited body to dst and returns it. All edits are splices in one copy; every byte they do not touch is the
-// client's own. A cap is only ever lowered: each member of the max_tokens family that is larger, and if there is none, CapField
-// is added. A Shape may be made many times, for one candidate after another.
+// client's own. A cap is only ever lowered, and goes out under the name of CapField alone, whatever the client called it. A Shape may
+// be made many times, for one candidate after another.
 func (e *Envelope) Shape(s Shape, dst []byte) []byte {
 	p := &e.shaping
 	p.splices, p.text = p.splices[:0], p.text[:0]
@@ -28,9 +27,7 @@ func (e *Envelope) Shape(s Shape, dst []byte) []byte {
 		p.text = jsonspan.Quote(p.text, []byte(s.Model))
 		p.replace(e.fields[fieldModel].Span, from)
 	}
-	if s.Cap > 0 {
-		e.capOutput(s.Cap, s.CapField)
-	}
+	e.capOutput(s.Cap, s.CapField)
 	if s.IncludeUsage && e.Stream() {
 		e.askUsage()
 	}
@@ -41,49 +38,6 @@ func (e *Envelope) Shape(s Shape, dst []byte) []byte {
 		p.replace(jsonspan.Span{Start: edit.span.Start - 1, End: edit.span.End + 1}, from)
 	}
 	return p.apply(dst, e.body)
-}
-
-// capOutput lowers what caps the output, and adds a cap if there is none that a chat server honours. It never makes two out of one:
-// OpenAI refuses max_tokens beside max_completion_tokens.
-func (e *Envelope) capOutput(most int64, name string) {
-	p := &e.shaping
-	var named *member // without a number
-	honoured := false
-	for i := range e.members {
-		m := &e.members[i]
-		isNamed := string(m.key.Of(e.body)) == name
-		if !isNamed && !slices.Contains(capFields[:], m.field) {
-			continue
-		}
-		n, ok := m.value.Int(e.body)
-		if !ok {
-			if isNamed {
-				named = m
-			}
-			continue
-		}
-		honoured = honoured || isNamed || m.field != fieldMaxOutputTokens
-		if n > most {
-			from := len(p.text)
-			p.text = strconv.AppendInt(p.text, most, 10)
-			p.replace(m.value.Span, from)
-		}
-	}
-	if honoured || name == "" {
-		return
-	}
-	if asked := e.MaxOutput(); asked > 0 {
-		most = min(most, asked)
-	}
-	from := len(p.text)
-	if named != nil {
-		p.text = strconv.AppendInt(p.text, most, 10)
-		p.replace(named.value.Span, from)
-		return
-	}
-	p.text = append(append(append(p.text, `,"`...), name...), `":`...)
-	p.text = strconv.AppendInt(p.text, most, 10)
-	p.insert(e.last, from)
 }
 
 // askUsage sets stream_options.include_usage.

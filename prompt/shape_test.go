@@ -28,16 +28,11 @@ func TestShape(t *testing.T) {
 
 	limit := prompt.Shape{Cap: 10, CapField: "max_completion_tokens"}
 	f("{\"model\":\"a\","+msgs+"\n}\n", limit, "{\"model\":\"a\","+msgs+",\"max_completion_tokens\":10\n}\n")
-	f(`{"model":"a","max_tokens":11,`+msgs+`}`, limit, `{"model":"a","max_tokens":10,`+msgs+`}`)
-	f(`{"model":"a","max_tokens":9,`+msgs+`}`, limit, `{"model":"a","max_tokens":9,`+msgs+`}`)
-	f(`{"max_tokens":9,"model":"a","max_completion_tokens": 999 ,`+msgs+`}`, limit, `{"max_tokens":9,"model":"a","max_completion_tokens": 10 ,`+msgs+`}`)
+	f(`{"model":"a","max_completion_tokens":11,`+msgs+`}`, limit, `{"model":"a","max_completion_tokens":10,`+msgs+`}`)
+	f(`{"model":"a","max_completion_tokens":9,`+msgs+`}`, limit, `{"model":"a","max_completion_tokens":9,`+msgs+`}`)
 	f(`{"model":"a","max_completion_tokens":null,`+msgs+`}`, limit, `{"model":"a","max_completion_tokens":10,`+msgs+`}`)
-	f(`{"model":"a","max_tokens":null,`+msgs+`}`, limit, `{"model":"a","max_tokens":null,`+msgs+`,"max_completion_tokens":10}`)
-	f(`{"model":"a","max_tokens":9,"max_completion_tokens":null,`+msgs+`}`, limit, `{"model":"a","max_tokens":9,"max_completion_tokens":null,`+msgs+`}`)
 	f(`{"model":"a","max_output_tokens":7,`+msgs+`}`, limit, `{"model":"a","max_output_tokens":7,`+msgs+`,"max_completion_tokens":7}`)
-	f(`{"model":"a",`+msgs+`}`, prompt.Shape{Cap: 10}, `{"model":"a",`+msgs+`}`)
-	f(`{"model":"a","num_predict":-1,`+msgs+`}`, prompt.Shape{Cap: 10, CapField: "num_predict"}, `{"model":"a","num_predict":-1,`+msgs+`}`)
-	f(`{"model":"a","num_predict":11,`+msgs+`}`, prompt.Shape{Cap: 10, CapField: "num_predict"}, `{"model":"a","num_predict":10,`+msgs+`}`)
+	f(`{"model":"a","max_output_tokens":70,`+msgs+`}`, limit, `{"model":"a","max_output_tokens":70,`+msgs+`,"max_completion_tokens":10}`)
 
 	usage := prompt.Shape{IncludeUsage: true}
 	f(`{"model":"a",`+msgs+`}`, usage, `{"model":"a",`+msgs+`}`)
@@ -51,6 +46,45 @@ func TestShape(t *testing.T) {
 
 	all := prompt.Shape{Model: "b", Cap: 1, CapField: "max_tokens", IncludeUsage: true}
 	f(`{"model":"a",`+msgs+`,"stream":true }`, all, `{"model":"b",`+msgs+`,"stream":true,"max_tokens":1,"stream_options":{"include_usage":true} }`)
+}
+
+// TestShapeCapGoesOutWhereItIsRead checks that the cap is in the member that the provider reads, and in no other.
+func TestShapeCapGoesOutWhereItIsRead(t *testing.T) {
+	f := func(s prompt.Shape, body, want string) {
+		t.Helper()
+		body, want = strings.ReplaceAll(body, "MSGS", `"messages":[{"role":"user"}]`), strings.ReplaceAll(want, "MSGS", `"messages":[{"role":"user"}]`)
+		if got := string(mustRead(t, body).Shape(s, nil)); got != want {
+			t.Errorf("%+v of %s\ngot  %s\nwant %s", s, body, got, want)
+		}
+	}
+	older, newer := prompt.Shape{Cap: 60, CapField: "max_tokens"}, prompt.Shape{Cap: 60, CapField: "max_completion_tokens"}
+	// In the other name: renamed, and lowered if need be.
+	f(older, `{"model":"a", "max_completion_tokens" : 50 ,MSGS}`, `{"model":"a", "max_tokens" : 50 ,MSGS}`)
+	f(older, `{"model":"a","max_completion_tokens":5000,MSGS}`, `{"model":"a","max_tokens":60,MSGS}`)
+	f(newer, `{"max_tokens":50,"model":"a",MSGS}`, `{"max_completion_tokens":50,"model":"a",MSGS}`)
+	f(newer, `{"model":"a",MSGS, "max_tokens":null }`, `{"model":"a",MSGS, "max_completion_tokens":60 }`)
+	f(prompt.Shape{CapField: "max_tokens"}, `{"model":"a","max_completion_tokens":50,MSGS}`, `{"model":"a","max_tokens":50,MSGS}`)
+	f(prompt.Shape{CapField: "max_tokens"}, `{"model":"a","max_completion_tokens":null,MSGS}`, `{"model":"a","max_completion_tokens":null,MSGS}`)
+	f(prompt.Shape{CapField: "max_tokens"}, `{"model":"a","max_output_tokens":5,MSGS}`, `{"model":"a","max_output_tokens":5,MSGS}`)
+	// In both: the least of all stays, the other is cut with one comma.
+	f(older, `{"model":"a","max_tokens":50 , "max_completion_tokens" : 40 , MSGS}`, `{"model":"a","max_tokens":40 ,  MSGS}`)
+	f(older, `{"model":"a","max_tokens":50,MSGS , "max_completion_tokens":70 }`, `{"model":"a","max_tokens":50,MSGS  }`)
+	f(newer, `{ "max_tokens":500,"model":"a","max_completion_tokens":70,MSGS}`, `{ "model":"a","max_completion_tokens":60,MSGS}`)
+	f(newer, `{"model":"a","max_tokens":9,"max_completion_tokens":null,MSGS}`, `{"model":"a","max_completion_tokens":9,MSGS}`)
+	f(prompt.Shape{CapField: "max_completion_tokens"}, `{"model":"a",MSGS,"max_completion_tokens":9,"max_tokens":8}`, `{"model":"a",MSGS,"max_completion_tokens":8}`)
+	stream := prompt.Shape{Cap: 60, CapField: "max_tokens", IncludeUsage: true}
+	f(stream, `{"model":"a","stream":true,MSGS,"max_tokens":1,"max_completion_tokens":2}`, `{"model":"a","stream":true,MSGS,"max_tokens":1,"stream_options":{"include_usage":true}}`)
+	// No name known: all are lowered where they stand.
+	f(prompt.Shape{Cap: 10}, `{"model":"a",MSGS}`, `{"model":"a",MSGS}`)
+	f(prompt.Shape{Cap: 10}, `{"model":"a","max_tokens":11,"max_completion_tokens":9,MSGS}`, `{"model":"a","max_tokens":10,"max_completion_tokens":9,MSGS}`)
+	// A name of a server's own.
+	own := prompt.Shape{Cap: 10, CapField: "num_predict"}
+	f(own, `{"model":"a","num_predict":-1,MSGS}`, `{"model":"a","num_predict":10,MSGS}`)
+	f(own, `{"model":"a","num_predict":11,MSGS}`, `{"model":"a","num_predict":10,MSGS}`)
+	f(own, `{"model":"a","num\u005fpredict":11,MSGS}`, `{"model":"a","num\u005fpredict":10,MSGS}`)
+	f(own, `{"model":"a","max_tokens":4,"max_completion_tokens":5,MSGS}`, `{"model":"a","num_predict":4,MSGS}`)
+	f(own, `{"model":"a","num_predict":7,MSGS , "max_completion_tokens":5 , "max_tokens":4 }`, `{"model":"a","num_predict":4,MSGS  }`)
+	f(own, `{"max_tokens":4,"max_completion_tokens":5,"num_predict":7,"model":"a",MSGS}`, `{"num_predict":4,"model":"a",MSGS}`)
 }
 
 func TestShapeOncePerCandidate(t *testing.T) {
@@ -76,7 +110,7 @@ func TestShapeChangesOnlyWhatItSays(t *testing.T) {
 		s := prompt.Shape{
 			Model:        rapid.SampledFrom([]string{"", "b", "provider/mödel\n"}).Draw(t, "model"),
 			Cap:          rapid.SampledFrom([]int64{0, 1, 100, 5000}).Draw(t, "cap"),
-			CapField:     rapid.SampledFrom([]string{"max_tokens", "max_completion_tokens"}).Draw(t, "field"),
+			CapField:     rapid.SampledFrom([]string{"max_tokens", "max_completion_tokens", "num_predict", ""}).Draw(t, "field"),
 			IncludeUsage: rapid.Bool().Draw(t, "usage"),
 		}
 		got := e.Shape(s, nil)
@@ -92,7 +126,7 @@ func TestShapeChangesOnlyWhatItSays(t *testing.T) {
 		if err != nil {
 			t.Fatalf("the shaped body is refused: %v\n%s", err, got)
 		}
-		if s.Cap > 0 && (again.MaxOutput() > s.Cap || again.MaxOutput() == 0) {
+		if s.Cap > 0 && strings.HasPrefix(s.CapField, "max_") && (again.MaxOutput() > s.Cap || again.MaxOutput() == 0) {
 			t.Fatalf("cap %d, but %d is asked for: %s", s.Cap, again.MaxOutput(), got)
 		}
 	})
@@ -103,20 +137,7 @@ func expectEdits(m map[string]any, s prompt.Shape) {
 	if s.Model != "" {
 		m["model"] = s.Model
 	}
-	capped, most := false, s.Cap
-	for _, name := range []string{"max_tokens", "max_completion_tokens", "max_output_tokens"} {
-		if n, ok := m[name].(json.Number); ok && s.Cap > 0 {
-			capped = capped || name != "max_output_tokens"
-			v, _ := n.Int64()
-			if v > s.Cap {
-				m[name] = json.Number(fmt.Sprint(s.Cap))
-			}
-			most = min(most, v)
-		}
-	}
-	if s.Cap > 0 && !capped {
-		m[s.CapField] = json.Number(fmt.Sprint(most))
-	}
+	expectCap(m, s)
 	if s.IncludeUsage && m["stream"] == true {
 		options, _ := m["stream_options"].(map[string]any)
 		if options == nil {
@@ -125,6 +146,41 @@ func expectEdits(m map[string]any, s prompt.Shape) {
 		options["include_usage"] = true
 		m["stream_options"] = options
 	}
+}
+
+// expectCap caps a decoded request: under one name, with the least that anybody asked for.
+func expectCap(m map[string]any, s prompt.Shape) {
+	asked := func(names ...string) (least int64) {
+		least = s.Cap
+		for _, name := range names {
+			if n, ok := m[name].(json.Number); ok {
+				if v, err := n.Int64(); err == nil && v > 0 && (least == 0 || v < least) {
+					least = v
+				}
+			}
+		}
+		return least
+	}
+	pair := []string{"max_tokens", "max_completion_tokens"}
+	if s.CapField == "" {
+		for _, name := range append(pair, "max_output_tokens") {
+			if _, ok := m[name].(json.Number); ok {
+				m[name] = json.Number(fmt.Sprint(asked(name)))
+			}
+		}
+		return
+	}
+	least := asked(append(pair, s.CapField)...)
+	if least == 0 {
+		return
+	}
+	if s.Cap > 0 {
+		least = min(least, asked("max_output_tokens"))
+	}
+	for _, name := range pair {
+		delete(m, name)
+	}
+	m[s.CapField] = json.Number(fmt.Sprint(least))
 }
 
 func decode(t interface{ Fatal(...any) }, body []byte) map[string]any {
@@ -144,7 +200,8 @@ func drawRequest(t *rapid.T) []byte {
 		"stream_options":        {"null", "{}", "{ \n}", `{"include_usage":false}`, `{"include_usage": true,"x":[]}`, `{"x":{"include_usage":1}}`, `{"include_usage":null }`},
 		"max_tokens":            {"1", "99", "4096", "null"},
 		"max_completion_tokens": {"2", "101", "null"},
-		"max_output_tokens":     {"7000"},
+		"max_output_tokens":     {"7000", "50", "null"},
+		"num_predict":           {"-1", "80", "null", "\"x\""},
 		"temperature":           {"1E+2", "-0.0", "0.70"},
 		"seed":                  {"12345678901234567890123"},
 		"n":                     {"1", "128"},
@@ -154,7 +211,7 @@ func drawRequest(t *rapid.T) []byte {
 		"tools":                 {`[ ]`, `[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}]`},
 	}
 	members := []string{`"model"` + space(t) + ":" + space(t) + `"a"`, `"messages":` + space(t) + drawMessages(t)}
-	for _, name := range []string{"stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens", "temperature", "seed", "n", "unknown", "x yé", "user", "tools"} {
+	for _, name := range []string{"stream", "stream_options", "max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict", "temperature", "seed", "n", "unknown", "x yé", "user", "tools"} {
 		if values := optional[name]; rapid.Bool().Draw(t, name) {
 			members = append(members, `"`+name+`"`+space(t)+":"+space(t)+rapid.SampledFrom(values).Draw(t, "value"))
 		}
