@@ -64,6 +64,10 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 	}
 	least := min(most, leastOutput)
 	s.charge(t, t.using, c)
+	if len(t.charges) == 0 && !s.Embedded { // no budget bounds it, so it needs no store that may be down
+		t.cap, t.left = most, noBound
+		return nil, nil
+	}
 	t.holds++
 	t.hold = budget.Hold{
 		ID:      holdID(t.ID, t.holds),

@@ -56,17 +56,18 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 // cancel gives back the hold of a candidate that failed. If the client left while the provider had the prompt, its cost is not
 // given back.
 func (s *Server) cancel(t *trip) {
-	if !t.held {
-		return
-	}
 	s.price(t, t.Outcome.Usage)
 	if t.Outcome.Served != nil && t.Outcome.Cost > t.sunk {
 		return // end settles it
 	}
+	wasted := t.wasted
+	t.sunk, t.wasted = t.sunk+wasted, 0
+	if !t.held {
+		return
+	}
 	t.held = false
-	if t.wasted > 0 {
-		s.settleLater(t, t.wasted)
-		t.sunk, t.wasted = t.sunk+t.wasted, 0
+	if wasted > 0 {
+		s.settleLater(t, wasted)
 		return
 	}
 	s.leases.remove(t.hold.ID)
