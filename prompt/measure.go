@@ -1,6 +1,8 @@
 package prompt
 
 import (
+	"bytes"
+
 	"bursar/exchange"
 	"bursar/internal/jsonspan"
 	"bursar/tokens"
@@ -16,7 +18,7 @@ type Measure struct {
 }
 
 // Measure counts the prompt. Nothing is fetched: an image known by its URL only counts as the most that an image can be, and
-// audio and files count by their size.
+// so does a file that is not in the request; audio and other files count by their size.
 func (e *Envelope) Measure(c *tokens.Counter, t Target) Measure {
 	return e.MeasureTrimmed(c, t, TrimPlan{})
 }
@@ -67,6 +69,10 @@ func (e *Envelope) outside(c *tokens.Counter, f tokens.Family, m *Measure) int64
 			n += c.Text(f, format.Of(v.Of(e.body)))
 			m.Method = exchange.MethodEstimate
 		}
+	}
+	if v := e.fields[fieldWebSearch]; v.Kind != jsonspan.None && v.Kind != jsonspan.Null {
+		n += webSearch
+		m.Method = exchange.MethodEstimate
 	}
 	if v := e.fields[fieldPrediction]; v.Kind == jsonspan.Object {
 		m.Prediction = c.Text(f, v.Of(e.body)) // with its frame and its escapes: a little more than its text
@@ -142,12 +148,21 @@ func (e *Envelope) countValue(c *tokens.Counter, f tokens.Family, v jsonspan.Val
 	return c.Text(f, v.Of(e.body))
 }
 
-// Tokens of what only its provider can count, by bytes of base64: leaning high, as money is held by them. Speech at 64 kbit/s is some
-// 8 KB and at most 32 tokens a second; a page of a PDF is some 10 KB or more, and at most 3,000 tokens.
+// Tokens of what only its provider can count, leaning high, as money is held by them: by bytes of base64 where the bytes are here,
+// else by what no request can go beyond.
 const (
-	audioBytesPerToken = 64
-	fileBytesPerToken  = 8
-	fileByName         = 16384 // of a file known by its id only
+	// Speech is at most 32 tokens a second (Gemini; OpenAI has 10), and no MP3 has less than 8 kbit/s, which is 1,333 bytes of base64
+	// a second: 41 to a token. WAV has 64,000 a second at 16 bit and 24 kHz, so its bound is far above what is billed.
+	audioBytesPerToken = 40
+	// A page of dense text is some 10 KB of PDF, 13.6 KB of base64, and up to 3,000 tokens with its picture: 4.5 bytes to a token.
+	fileBytesPerToken = 3
+	// A file that is not here, known by an id or an address, may be anything that the model can read: no size is told. What is
+	// beyond a model's input limit is refused, unbilled, and 272,000 tokens is that limit of the GPT-5 family. Models with a context
+	// of a million (GPT-4.1, Gemini) can bill more: this is no bound for them.
+	fileElsewhere = 272_000
+	// What a search of the web brings goes into the prompt, and nobody knows it before. This is an allowance, not a bound: the
+	// fixed block of input tokens that OpenAI bills for a search with its smaller models.
+	webSearch = 8_000
 )
 
 // countPiece counts one piece; exact is false if an exact family cannot count it exactly.
@@ -158,12 +173,21 @@ func (e *Envelope) countPiece(c *tokens.Counter, target Target, p *piece) (n int
 	case pieceAudio:
 		return int64(p.span.Len()/audioBytesPerToken) + 1, false
 	case pieceFile:
-		if p.span.Len() == 0 {
-			return fileByName, false
+		if !isInline(p.span.Of(e.body)) {
+			return fileElsewhere, false
 		}
 		return int64(p.span.Len()/fileBytesPerToken) + 1, false
 	case pieceRaw:
 		return c.Text(target.Family, p.span.Of(e.body)), false
 	}
 	return c.Text(target.Family, e.textOf(p.span, p.escaped)), true
+}
+
+// isInline tells whether file_data holds a file, as base64 or a data: URL, and not the address of one, as some servers take it.
+func isInline(data []byte) bool {
+	if bytes.HasPrefix(data, []byte("data:")) {
+		return true
+	}
+	head := data[:min(len(data), 64)] // base64 has no colon, however it is escaped
+	return len(data) > 0 && !bytes.Contains(head, []byte{':'}) && !bytes.Contains(head, []byte(`\u`))
 }

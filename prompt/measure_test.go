@@ -93,14 +93,38 @@ func TestMeasureImages(t *testing.T) {
 }
 
 func TestMeasureAudioAndFiles(t *testing.T) {
-	f := func(part string, least int64) {
+	f := func(part string, least, most int64) {
 		t.Helper()
 		m := mustRead(t, `{"model":"m","messages":[{"role":"user","content":[`+part+`]}]}`).Measure(counter(), gpt4o)
-		if m.Method != exchange.MethodEstimate || m.Tokens-7 < least {
-			t.Errorf("%.60s: %+v, want at least %d", part, m, least)
+		if n := m.Tokens - 7; m.Method != exchange.MethodEstimate || n < least || n > most {
+			t.Errorf("%.60s: %d tokens (%v), want %d to %d", part, n, m.Method, least, most)
 		}
 	}
-	f(`{"type":"input_audio","input_audio":{"data":"`+strings.Repeat("A", 64_000)+`","format":"wav"}}`, 1000)
-	f(`{"type":"file","file":{"file_data":"data:application/pdf;base64,`+strings.Repeat("A", 80_000)+`"}}`, 10_000)
-	f(`{"type":"file","file":{"file_id":"file-1"}}`, 16_384)
+	audio := func(bytesPerSecond, seconds int) string {
+		return `{"type":"input_audio","input_audio":{"data":"` + strings.Repeat("A", bytesPerSecond*seconds*4/3) + `","format":"x"}}`
+	}
+	f(audio(1000, 60), 32*60, 40*60) // MP3 at its least, 8 kbit/s, and the dearest second of speech
+	f(audio(48000, 10), 32*10, 2000*10)
+	pdf := func(size int) string { return strings.Repeat("A", size*4/3) }
+	f(`{"type":"file","file":{"file_data":"data:application/pdf;base64,`+pdf(50<<10)+`"}}`, 5*3000, 30_000)
+	f(`{"type":"file","file":{"filename":"a.pdf","file_data":"`+pdf(50<<10)+`"}}`, 5*3000, 30_000)
+	f(`{"type":"file","file":{"file_data":"\/\/\/`+pdf(50<<10)+`"}}`, 5*3000, 30_000)
+	const elsewhere = 272_000
+	f(`{"type":"file","file":{"file_id":"file-1"}}`, elsewhere, elsewhere+10)
+	f(`{"type":"file","file":{"file_data":""}}`, elsewhere, elsewhere)
+	f(`{"type":"file","file":{"file_data":"https://example.com/a.pdf"}}`, elsewhere, elsewhere)
+	f(`{"type":"file","file":{"file_data":"https\u003a\/\/example.com/a.pdf"}}`, elsewhere, elsewhere)
+}
+
+func TestMeasureWebSearch(t *testing.T) {
+	f := func(options string, want int64, method exchange.Method) {
+		t.Helper()
+		m := mustRead(t, `{"model":"m","web_search_options":`+options+`,"messages":[{"role":"user"}]}`).Measure(counter(), gpt4o)
+		if m.Tokens != 7+want || m.Method != method {
+			t.Errorf("%s: %+v, want %d and %v", options, m, 7+want, method)
+		}
+	}
+	f(`{}`, 8000, exchange.MethodEstimate)
+	f(`{"search_context_size":"high"}`, 8000, exchange.MethodEstimate)
+	f(`null`, 0, exchange.MethodExact)
 }

@@ -39,6 +39,7 @@ const (
 	fieldFunctionCall
 	fieldResponseFormat
 	fieldPrediction
+	fieldWebSearch
 	fieldUser
 	fieldLabel // as fieldPassed, and does not change the answer
 	fieldCount
@@ -63,6 +64,7 @@ var requestFields = names{
 	{"function_call", fieldFunctionCall},
 	{"response_format", fieldResponseFormat},
 	{"prediction", fieldPrediction},
+	{"web_search_options", fieldWebSearch},
 	{"user", fieldUser},
 
 	{"metadata", fieldLabel},
@@ -92,7 +94,6 @@ var requestFields = names{
 	{"top_logprobs", fieldPassed},
 	{"top_p", fieldPassed},
 	{"verbosity", fieldPassed},
-	{"web_search_options", fieldPassed},
 }
 
 // Members of a message, of a part of its content, of a tool call, and of stream_options.
