@@ -92,7 +92,7 @@ prices: { overrides: { fake/small: { input: 2, output: 4 }, openai/small: { inpu
 		{"cap inserted", `{"model":"fast",` + rest + `}`, `{"model":"small",` + rest + `,"max_tokens":50}`},
 		{"cap lowered", `{"max_tokens": 400 ,"model":"fast",` + rest + `}`, `{"max_tokens": 50 ,"model":"small",` + rest + `}`},
 		{"cap kept", `{"max_tokens": 7 ,"model":"fast",` + rest + `}`, `{"max_tokens": 7 ,"model":"small",` + rest + `}`},
-		{"the client's field", `{"max_completion_tokens":70,"model":"fast",` + rest + `}`, `{"max_completion_tokens":50,"model":"small",` + rest + `}`},
+		{"the client's field renamed", `{"max_completion_tokens":70,"model":"fast",` + rest + `}`, `{"max_tokens":50,"model":"small",` + rest + `}`},
 		{"the provider's field", `{"model":"modern",` + rest + `}`, `{"model":"small",` + rest + `,"max_completion_tokens":100}`},
 		{"usage asked for", `{"model":"fast","stream":true,` + rest + `}`, `{"model":"small","stream":true,` + rest + `,"max_tokens":50,"stream_options":{"include_usage":true}}`},
 		{"option kept", `{"model":"fast","stream":true,"max_tokens":9,"stream_options":{"include_usage":false,"z":1},` + rest + `}`, `{"model":"small","stream":true,"max_tokens":9,"stream_options":{"include_usage":true,"z":1},` + rest + `}`},
