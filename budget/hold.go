@@ -82,6 +82,7 @@ type Settlement struct {
 var (
 	ErrStoreDown = errors.New("budget store is down")               // no answer, a late one, or none that can be used
 	ErrStoreLost = errors.New("budget store lost its memory")       // also an ErrStoreDown. See Redis.Resume
+	ErrUnsent    = errors.New("the call was not carried out")       // also an ErrStoreDown: of a Reserve nothing needs to be cancelled
 	ErrClosed    = errors.New("hold is already settled or expired") // or cancelled before it was reserved
 )
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -294,15 +295,48 @@ func (r *Redis) Known(ctx context.Context) (bool, error) {
 // free money. Before it, Charge what the ledger knows under IDs that no other gateway uses.
 func (r *Redis) Resume() { r.epoch.Store(nil) }
 
+// Incarnation names the running server: another one has been restarted, or another node has taken its place, and either may have lost its
+// last moments, even though it remembers the rest. "" if the server does not tell. A store that has lost all its memory is an ErrStoreLost.
+func (r *Redis) Incarnation(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
+	defer cancel()
+	node := redis.Cmdable(r.client)
+	if c, ok := r.client.(*redis.ClusterClient); ok { // all keys of the org live on one node
+		master, err := c.MasterForKey(ctx, r.keys.epoch)
+		if err != nil {
+			return "", fmt.Errorf("find the node of %q: %w: %w", r.keys.epoch, ErrStoreDown, err)
+		}
+		node = master
+	}
+	info, err := node.Info(ctx, "server").Result()
+	if err != nil {
+		return "", fmt.Errorf("ask which server it is: %w: %w", ErrStoreDown, err)
+	}
+	epoch, err := node.Get(ctx, r.keys.epoch).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("read the epoch: %w: %w", ErrStoreDown, err)
+	}
+	if known := r.epoch.Load(); known != nil && *known != epoch {
+		return "", fmt.Errorf("ask which server it is: %w: %w", ErrStoreLost, ErrStoreDown)
+	}
+	_, rest, _ := strings.Cut(info, "run_id:")
+	id, _, _ := strings.Cut(rest, "\r\n")
+	return id, nil
+}
+
 // run carries out one script and returns its reply as texts.
 func (r *Redis) run(ctx context.Context, s *redis.Script, keys []string, args ...any) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	reply, err := s.Run(ctx, r.client, keys, args...).Result()
-	if err != nil && hungUp(err) {
+	again := err != nil && hungUp(err)
+	if again {
 		reply, err = s.Run(ctx, r.client, keys, args...).Result()
 	}
-	if err != nil {
+	switch {
+	case err != nil && !again && unsent(err):
+		return nil, fmt.Errorf("%w: %w: %w", ErrStoreDown, ErrUnsent, err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrStoreDown, err)
 	}
 	switch v := reply.(type) {
@@ -319,6 +353,12 @@ func (r *Redis) run(ctx context.Context, s *redis.Script, keys []string, args ..
 // and scripts are idempotent, so the call may be made again. After a timeout it may not: it could overtake itself.
 func hungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// unsent tells whether the server cannot have carried out the call: nobody listened, or it said that it is still starting.
+func unsent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial" || redis.HasErrorPrefix(err, "LOADING")
 }
 
 var errNotText = errors.New("not a decimal number")

@@ -44,6 +44,9 @@ func TestRedisIsDown(t *testing.T) {
 			if err := do(); !errors.Is(err, ErrStoreDown) {
 				t.Errorf("%s, %s: %v, want ErrStoreDown", name, call, err)
 			}
+			if unsent := errors.Is(do(), ErrUnsent); unsent && name != "refuses connections" || call == "reserve" && !unsent && name == "refuses connections" {
+				t.Errorf("%s, %s: unsent %t", name, call, unsent)
+			}
 			if took := time.Since(start); took > 2*time.Second { // far more than the deadline, for slow machines
 				t.Errorf("%s, %s: took %v", name, call, took)
 			}

@@ -82,6 +82,7 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 		switch {
 		case errors.Is(err, budget.ErrStoreLost):
 			s.settling.lost()
+		case errors.Is(err, budget.ErrUnsent): // nothing is held, and an outage may be long: nothing to remember of it
 		case errors.Is(err, budget.ErrStoreDown):
 			s.settleLater(t, 0) // it may have been held all the same
 		default:

@@ -115,6 +115,9 @@ func (s *Server) regain(ctx context.Context, g *generation) error {
 	if !ok {
 		return nil
 	}
+	// What was settled lately is in the ledger too: settled again after this it would count twice.
+	forgotten := s.settling.lately.forgetAll()
+	defer forgotten()
 	for _, line := range g.budgets {
 		windows, err := s.windowsOf(ctx, g, line.budget)
 		if err != nil {

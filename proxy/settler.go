@@ -22,6 +22,7 @@ type settler struct {
 	closed  bool
 	wake    chan struct{} // something waits, or the settler is closed
 	regain  chan struct{} // the store has lost its memory
+	lately  lately
 }
 
 // settlement is one hold to settle. The charges are for a store that has lost the hold, the row for a hold that has expired.
@@ -35,10 +36,10 @@ func newSettler() settler {
 	return settler{wake: make(chan struct{}, 1), regain: make(chan struct{}, 1)}
 }
 
-// settleLater settles a request's hold: at once if the store is in this process, else soon.
+// settleLater settles a request's hold: at once if the store is in this process, else soon. Until then its lease is renewed.
 func (s *Server) settleLater(t *trip, actual pricing.Nano) {
-	s.leases.remove(t.hold.ID)
 	if s.Embedded {
+		s.leases.remove(t.hold.ID)
 		settled, err := s.budgets.Settle(context.Background(), t.hold.ID, actual)
 		if err != nil {
 			s.Warn("settle a hold", err)
@@ -118,12 +119,13 @@ func (s *Server) settleNow(batch []settlement) {
 	for i := range batch {
 		calls[i] = batch[i].Settlement
 	}
-	wait, begun := 20*time.Millisecond, time.Now()
+	wait, begun, failed := 20*time.Millisecond, time.Now(), false
 	for tries := 1; ; tries++ {
 		err := s.budgets.SettleBatch(context.Background(), calls, results)
 		if err == nil {
 			break
 		}
+		failed = true
 		if tries == 1 {
 			s.Warn("settle holds; tried again until the store answers", err)
 		}
@@ -133,8 +135,12 @@ func (s *Server) settleNow(batch []settlement) {
 		time.Sleep(wait)
 		wait = min(2*wait, time.Second)
 	}
+	s.settling.lately.note(batch)
 	for i := range batch {
 		s.settled(&batch[i], &results[i], time.Since(begun))
+	}
+	if failed {
+		s.replayLost(context.Background()) // it may be another server that answers now
 	}
 }
 
@@ -143,6 +149,7 @@ const storeRemembers = 9 * time.Minute
 
 // settled books what a settle brought to light, and closes the hold in the journal.
 func (s *Server) settled(done *settlement, result *budget.Settled, tried time.Duration) {
+	s.leases.remove(done.ID)
 	switch {
 	case result.Orphaned:
 		s.correct(done.ID, done.row, result.Held)
@@ -239,6 +246,7 @@ func (s *Server) keepLeases(ctx context.Context) {
 // sweep moves expired holds into spend, and enters the rows of those whose gateway has died into this gateway's ledger.
 func (s *Server) sweep(ctx context.Context) {
 	every(ctx, min(sweepEvery, s.HoldLease), func() {
+		s.replayLost(ctx) // before a hold whose settle was lost expires
 		if err := s.budgets.Expire(ctx); err != nil {
 			return // the store is down; requests say so louder
 		}
