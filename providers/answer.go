@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -88,10 +87,10 @@ func (a *Answer) judge(c *Call, now time.Time) *Failure {
 	a.Body = a.resp.Body()
 	switch {
 	case a.Status == http.StatusOK && c.Stream:
-		return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("asked for a stream, it answered %q: %s", a.ContentType, excerpt(a.Body))}
+		return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("asked for a stream, it answered %d bytes of %q", len(a.Body), a.ContentType)}
 	case a.Status == http.StatusOK:
 		if err := a.read(); err != nil {
-			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w: %s", err, excerpt(a.Body))}
+			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w (%d bytes)", err, len(a.Body))}
 		}
 		return nil
 	}
@@ -170,14 +169,4 @@ func truthy(value []byte) bool {
 		return false
 	}
 	return true
-}
-
-// excerpt returns the beginning of a body, for logs.
-func excerpt(body []byte) []byte {
-	const most = 300
-	body = bytes.TrimSpace(body)
-	if len(body) > most {
-		return append(append([]byte(nil), body[:most]...), "..."...)
-	}
-	return append([]byte(nil), body...)
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,25 +17,25 @@ import (
 // attempt makes one request on one connection, as fasthttp's own transport does, but with the connection attached to the caller
 // for as long as the call lives on it, and with a deadline for each phase.
 //
-// A plain answer has no bound on its first byte: providers send nothing before all of it is generated, so its first byte is
-// nearly its last one.
+// Writing the request and waiting for the head of the answer may take FirstByte each. Both are within Total for a plain answer,
+// as is its body; what follows the head of a stream has a bound of its own for each read.
 func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 	line, failure := u.acquire(c.Caller)
 	if failure != nil {
 		return nil, failure
 	}
-	if c.Stream {
-		deadline = time.Now().Add(u.cfg.FirstByte)
-	}
-	if err := line.conn.SetDeadline(deadline); err != nil {
+	if err := line.conn.SetDeadline(u.headDeadline(c, deadline)); err != nil {
 		return nil, line.failed(err, false)
 	}
 	sent := u.send(line.conn, c)
+	line.sentAt = time.Now()
+	patience := u.headDeadline(c, deadline)
 	if sent != nil {
 		// A provider that refuses a request early may answer and close before it has read all of it: look for that answer, but
 		// not for long.
-		_ = line.conn.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		patience = line.sentAt.Add(100 * time.Millisecond)
 	}
+	_ = line.conn.SetReadDeadline(patience) // fails on a connection that is closed, as reading from it does
 	line.reader = u.pool.AcquireReader(line.conn)
 	if _, err := line.reader.Peek(1); err != nil {
 		if sent != nil {
@@ -50,7 +51,19 @@ func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 		return nil, line.broke(err)
 	}
 	answer.resp.SkipBody = false
+	if !c.Stream {
+		_ = line.conn.SetReadDeadline(deadline)
+	}
 	return u.receive(c, line, answer)
+}
+
+// headDeadline is until when the phase that begins now may last, on the way to the head of an answer.
+func (u *Upstream) headDeadline(c *Call, deadline time.Time) time.Time {
+	head := time.Now().Add(u.cfg.FirstByte)
+	if !c.Stream && deadline.Before(head) {
+		return deadline
+	}
+	return head
 }
 
 // acquire takes a connection from the pool, or makes one, and attaches it to the caller.
@@ -164,6 +177,7 @@ type line struct {
 	conn     *conn
 	reader   *bufio.Reader
 	caller   Caller
+	sentAt   time.Time // when the request was written, or failed to be
 	giveBack func(reuse bool)
 }
 
@@ -186,11 +200,16 @@ func (l *line) end(reuse bool) {
 }
 
 // failed ends a call on which no byte of an answer arrived.
+//
+// A request that went out whole may be worked on, and billed: it is sent again only if the provider cannot have seen it, since it
+// had closed the connection while that lay in the pool. That shows at once, after one round trip; a used connection that breaks
+// later broke under the request. A request that did not go out whole was never one.
 func (l *line) failed(err error, sent bool) *Failure {
 	failure := l.cause(err)
 	failure.Sent = sent
 	if failure.Cause == CauseLost {
-		failure.retry, failure.stale = true, l.conn.calls > 1
+		failure.stale = l.conn.calls > 1 && time.Since(l.sentAt) < l.upstream.staleWithin
+		failure.retry = !sent || failure.stale
 	}
 	l.end(false)
 	return failure
@@ -198,7 +217,7 @@ func (l *line) failed(err error, sent bool) *Failure {
 
 // broke ends a call on which an answer had begun: it is not made again.
 func (l *line) broke(err error) *Failure {
-	failure := l.cause(err)
+	failure := l.cause(withoutText(err))
 	failure.Sent = true
 	l.end(false)
 	return failure
@@ -208,6 +227,22 @@ func (l *line) broke(err error) *Failure {
 func (l *line) unusable(status int, err error) *Failure {
 	l.end(false)
 	return &Failure{Cause: CauseAnswer, Status: status, Sent: true, Err: err}
+}
+
+var errMalformed = errors.New("its answer is no proper HTTP")
+
+// withoutText returns what is at the root of an error of fasthttp, whose own words quote what was read: logs must not hold that.
+func withoutText(err error) error {
+	for _, root := range [...]error{fasthttp.ErrBodyTooLarge, os.ErrDeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, root) {
+			return root
+		}
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return network
+	}
+	return errMalformed
 }
 
 func (l *line) cause(err error) *Failure {

@@ -33,8 +33,9 @@ type Caller interface {
 // Call carries a request to the provider and brings back its answer, which must be released. Any status that a client
 // understands is an answer (see Answer.Refused); an error is a *Failure.
 //
-// Attempts are repeated, Config.Retries times, only while no byte of an answer has arrived or the provider has said that it did
-// not answer (408, 429, 5xx): never after the first byte of a 2xx, since that work is billed.
+// Attempts are repeated, Config.Retries times, only while the provider cannot have the whole request or has said that it did not
+// answer (408, 429, 5xx): never after a whole request was lost or timed out, since it may be worked on, and never after the first
+// byte of a 2xx, since that work is billed.
 func (u *Upstream) Call(c *Call) (*Answer, error) {
 	breaker := u.breaker(c.Target)
 	if ok, wait := breaker.allow(); !ok {
@@ -58,7 +59,7 @@ func (u *Upstream) Call(c *Call) (*Answer, error) {
 
 func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 	deadline := time.Now().Add(u.cfg.Total)
-	free := true
+	free := 0 // attempts that do not count as retries
 	for n := 1; ; n++ {
 		answer, failure := u.attempt(c, deadline)
 		if failure == nil {
@@ -66,18 +67,17 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 			return answer, nil
 		}
 		failure.Target, failure.Attempts = c.Target, n
-		if failure.stale && free {
+		if failure.stale && free == 0 {
 			// The provider closed the connection while it lay in the pool, so it never saw the request. Those that lay there
 			// longer are no better: start from a fresh one.
-			free = false
-			n--
+			free++
 			u.pool.CloseIdleConnections()
 			continue
 		}
-		if !failure.retry || n > u.cfg.Retries {
+		if !failure.retry || n-free > u.cfg.Retries {
 			return nil, failure
 		}
-		wait, ok := u.backoff(n, failure.RetryAfter)
+		wait, ok := u.backoff(n-free, failure.RetryAfter)
 		if !ok || !c.Stream && time.Now().Add(wait).After(deadline) {
 			return nil, failure
 		}

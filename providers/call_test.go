@@ -282,6 +282,53 @@ func TestMoveBody(t *testing.T) {
 	}
 }
 
+// TestHeadOutlivesBody checks that what Answer tells of the head holds until Release, also once the body has moved on.
+func TestHeadOutlivesBody(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("m", testkit.Script{Header: map[string]string{"X-Request-Id": "req_first"}}, testkit.Script{Header: map[string]string{"X-Request-Id": "req_other"}})
+	u := newUpstream(t, fake, nil)
+	answer, err := u.Call(chat("m", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Release()
+	var dst fasthttp.Response
+	answer.MoveBody(&dst)
+	dst.Header.SetBytesV("X-Request-Id", answer.ProviderID)
+	dst.SetBodyString(strings.Repeat("z", 4096)) // the buffers that were swapped are written over
+	for range 20 {
+		other, err := u.Call(chat("m", false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(other.ProviderID) != "req_other" {
+			t.Errorf("another answer's id is %q", other.ProviderID)
+		}
+		other.Release()
+	}
+	if string(answer.ProviderID) != "req_first" || string(answer.ContentType) != "application/json" {
+		t.Errorf("id is %q, type %q", answer.ProviderID, answer.ContentType)
+	}
+}
+
+func TestHeadersPassOn(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	u := newUpstream(t, fake, nil)
+	for _, stream := range []bool{false, true} {
+		call := chat("m", stream)
+		call.Headers = []Header{{"openai-beta", "assistants=v2"}, {"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}, {"authorization", "Bearer client"}}
+		answer, err := u.Call(call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Release()
+		got := fake.Last("m").Header
+		if got.Get("Openai-Beta") != "assistants=v2" || got.Get("Traceparent") != call.Headers[1].Value || got.Get("Authorization") != "Bearer sk-provider" {
+			t.Errorf("stream %v: the provider got %v", stream, got)
+		}
+	}
+}
+
 func TestRequestOnTheWire(t *testing.T) {
 	fake := testkit.NewUpstream(t)
 	u := newUpstream(t, fake, func(c *Config) { c.BaseURL, c.APIVersion, c.Key = c.BaseURL+"/", "2026 01", "" })

@@ -18,13 +18,13 @@ func (s *Stream) readChunk(event *Event) error {
 		return errNoChunk
 	}
 	event.Kind = KindChunk
-	choices, failed := 0, false
+	choices, failed, counted := 0, false, false
 	for w.Member() {
 		switch string(w.Key.Of(text)) {
 		case "choices":
 			choices = s.readChoices(&w, text)
 		case "usage":
-			s.readUsage(&w, event)
+			counted = s.readUsage(&w, event)
 		case "service_tier":
 			s.tier = servedTier(w.Value().Of(text))
 		case "model":
@@ -40,10 +40,12 @@ func (s *Stream) readChunk(event *Event) error {
 		return w.Err()
 	case failed:
 		event.Kind = KindError
-		s.fail(fmt.Errorf("it sent an error: %s", excerpt(text)))
+		s.fail(fmt.Errorf("it sent an error of %d bytes", len(text)))
 	case choices == 0 && event.usage.object:
 		event.Kind = KindUsage
-		s.addUsage()
+		if counted {
+			s.addUsage()
+		}
 	}
 	s.usage.Tier = s.tier
 	return nil
@@ -61,16 +63,19 @@ func (s *Stream) addUsage() {
 	s.earlier = s.usage
 }
 
-func (s *Stream) readUsage(w *jsonspan.Walker, event *Event) {
+// readUsage takes a usage, and where it stands; false if it says nothing.
+func (s *Stream) readUsage(w *jsonspan.Walker, event *Event) bool {
 	m := usageMember{key: w.Key.Start - 1, object: w.Kind() == jsonspan.Object}
 	m.value.Start = w.Offset()
-	if usage, ok := readUsage(w, event.Data); ok {
+	usage, ok := readUsage(w, event.Data)
+	if ok {
 		s.usage, s.hasUsage = usage, true
 	} else if !m.object {
 		w.Value()
 	}
 	m.value.End = w.Offset()
 	event.usage = m
+	return ok
 }
 
 func (s *Stream) readChoices(w *jsonspan.Walker, text []byte) int {

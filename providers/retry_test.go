@@ -52,7 +52,9 @@ func TestRetries(t *testing.T) {
 	f("501 is for ever", 2, 1, false, testkit.Script{Status: 501}, testkit.Script{})
 	f("spent quota", 2, 1, false, testkit.Script{Status: 429, ErrorBody: `{"error":{"type":"insufficient_quota"}}`}, testkit.Script{})
 	f("told not to", 2, 1, false, testkit.Script{Status: 503, Header: after("X-Should-Retry", "false")}, testkit.Script{})
-	f("hang-up", 2, 2, true, testkit.Script{HangUp: true}, testkit.Script{})
+	if lost := f("hang-up", 2, 1, false, testkit.Script{HangUp: true}, testkit.Script{}); lost.Cause != CauseLost || !lost.Sent { // it had the whole request
+		t.Errorf("hang-up: %+v", lost)
+	}
 	f("cut answer", 2, 1, false, testkit.Script{CutAfter: 1}, testkit.Script{})
 	f("soon", 2, 2, true, testkit.Script{Status: 429, Header: after("Retry-After-Ms", "5")}, testkit.Script{})
 	if long := f("late", 2, 1, false, testkit.Script{Status: 429, Header: after("Retry-After", "77")}, testkit.Script{}); long.RetryAfter != 77*time.Second || long.Fault().RetryAfter != 77*time.Second {
@@ -103,7 +105,8 @@ func TestRetryAfter(t *testing.T) {
 	f("Retry-After-Ms", "x", 9*time.Second)
 }
 
-// TestStaleConnection checks that a pooled connection that the provider closed costs no retry and fails no call.
+// TestStaleConnection checks that a pooled connection that the provider closed costs no retry and fails no call, but counts as an
+// attempt.
 func TestStaleConnection(t *testing.T) {
 	fake := testkit.NewUpstream(t)
 	u := newUpstream(t, fake, nil) // no retries
@@ -112,8 +115,8 @@ func TestStaleConnection(t *testing.T) {
 		if err != nil {
 			t.Fatalf("call %d: %v", i, err)
 		}
-		if answer.Attempts != 1 {
-			t.Errorf("call %d took %d attempts", i, answer.Attempts)
+		if want := min(i+1, 2); answer.Attempts != want {
+			t.Errorf("call %d took %d attempts, want %d", i, answer.Attempts, want)
 		}
 		if answer.Stream != nil {
 			if _, err := drain(t, answer.Stream); err != nil {
@@ -138,8 +141,51 @@ func TestStaleIsFreeOnce(t *testing.T) {
 	}
 	answer.Release()
 	_, err = u.Call(chat("m", false))
-	if failure := failureOf(t, err); failure.Cause != CauseLost || fake.Count("m") != 3 {
+	if failure := failureOf(t, err); failure.Cause != CauseLost || failure.Attempts != 2 || fake.Count("m") != 3 {
 		t.Errorf("%v after %d requests, want lost after 3", err, fake.Count("m"))
+	}
+}
+
+// TestLateLossIsNotStale checks that a request is not sent again when a used connection breaks while the provider works on it.
+func TestLateLossIsNotStale(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	fake.On("m", testkit.Script{}, testkit.Script{BlackHole: true})
+	u := newUpstream(t, fake, func(c *Config) { c.Retries = 3 })
+	u.staleWithin = 20 * time.Millisecond
+	answer, err := u.Call(chat("m", false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Release()
+	go func() {
+		for fake.Count("m") < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(3 * u.staleWithin) // it lets the time pass that is under test
+		fake.DropConnections()
+	}()
+	_, err = u.Call(chat("m", false))
+	if failure := failureOf(t, err); failure.Cause != CauseLost || !failure.Sent || failure.Attempts != 1 || fake.Count("m") != 2 {
+		t.Errorf("%+v after %d requests, want it lost after 2", failure, fake.Count("m"))
+	}
+}
+
+// TestWriteIsRetried checks that a request that did not go out whole is sent again: nobody can work on half of it.
+func TestWriteIsRetried(t *testing.T) {
+	fake := testkit.NewUpstream(t)
+	u := newUpstream(t, fake, func(c *Config) { c.Retries = 1 })
+	l, failure := u.acquire(nil)
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	if lost := l.failed(io.ErrClosedPipe, false); !lost.retry || lost.stale || lost.Sent {
+		t.Errorf("half a request: %+v", lost)
+	}
+	if l, failure = u.acquire(nil); failure != nil {
+		t.Fatal(failure)
+	}
+	if lost := l.failed(io.ErrClosedPipe, true); lost.retry || lost.stale || !lost.Sent {
+		t.Errorf("a whole request on a fresh connection: %+v", lost)
 	}
 }
 
@@ -187,9 +233,10 @@ func TestTimeouts(t *testing.T) {
 		}
 	}
 	f("total", false, testkit.Script{BlackHole: true}, func(c *Config) { c.Total = short })
+	f("first byte, plain", false, testkit.Script{BlackHole: true}, func(c *Config) { c.FirstByte = short })
 	f("first byte", true, testkit.Script{BlackHole: true}, func(c *Config) { c.FirstByte = short })
 	f("idle", true, testkit.Script{StallAfter: 3}, func(c *Config) { c.Idle = short })
-	// A plain answer may take longer than any phase of a stream, and a stream longer than the bound of a plain answer.
+	// A plain answer may take longer than a stream may be silent, and a stream longer than the bound of a plain answer.
 	fake.On("slow", testkit.Script{Latency: 3 * short, Pace: short / 3, Tokens: 12})
 	u := newUpstream(t, fake, func(c *Config) { c.FirstByte, c.Idle, c.Total = 20*short, 20*short, 5*short })
 	for _, stream := range []bool{false, true} {
@@ -203,6 +250,34 @@ func TestTimeouts(t *testing.T) {
 			}
 		}
 		answer.Release()
+	}
+}
+
+// TestPlainBodyIsBoundByTotal checks that first_byte ends with the head of a plain answer.
+func TestPlainBodyIsBoundByTotal(t *testing.T) {
+	pause := make(chan time.Duration, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(<-pause)
+		_, _ = w.Write([]byte(`{"choices":[{"index":0,"message":{},"finish_reason":"stop"}]}`))
+	}))
+	defer server.Close()
+	u, err := New(Config{Name: "p", BaseURL: server.URL, FirstByte: 100 * time.Millisecond, Total: 600 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	pause <- 200 * time.Millisecond
+	answer, err := u.Call(chat("m", false))
+	if err != nil {
+		t.Fatalf("a body after first_byte: %v", err)
+	}
+	answer.Release()
+	pause <- time.Second
+	_, err = u.Call(chat("m", false))
+	if failure := failureOf(t, err); failure.Cause != CauseTimeout || !failure.Sent {
+		t.Errorf("a body after total: %v", err)
 	}
 }
 

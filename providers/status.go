@@ -17,7 +17,7 @@ import (
 // understands, and it is the client who must hear them.
 func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
 	status, body := resp.StatusCode(), resp.Body()
-	failure := &Failure{Cause: CauseOverload, Status: status, Err: fmt.Errorf("it answered %d: %s", status, excerpt(body))}
+	failure := &Failure{Cause: CauseOverload, Status: status, Err: saidWith(status, body)}
 	switch {
 	case status == http.StatusTooManyRequests:
 		failure.Cause = CauseLimited
@@ -52,6 +52,28 @@ func retriable(status int) bool {
 		return true
 	}
 	return false
+}
+
+// saidWith is what an answer other than 200 says, for logs, which must never hold a prompt or an answer: of an error in JSON its
+// own words, and of anything else, or where a provider may quote the request, no more than its length.
+func saidWith(status int, body []byte) error {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
+		return fmt.Errorf("it answered %d with %d bytes", status, len(body))
+	}
+	words := ""
+	if status >= http.StatusBadRequest && isObject(body) {
+		for _, name := range [...]string{"code", "type", "message"} { // the longest comes last: what is too much of it is cut
+			if v, ok := jsonspan.Get(body, "error", name); ok && (v.Kind == jsonspan.String || v.Kind == jsonspan.Number) {
+				words += fmt.Sprintf(", %s %s", name, v.Of(body))
+			}
+		}
+	}
+	const most = 200 // bytes
+	if len(words) > most {
+		words = strings.ToValidUTF8(words[:most], "") + "..."
+	}
+	return fmt.Errorf("it answered %d with %d bytes%s", status, len(body), words)
 }
 
 // statusOverloaded is what Anthropic, and gateways in front of it, answer when they are.

@@ -111,7 +111,7 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 	l.conn.idle = u.cfg.Idle
 	event, err := s.Next()
 	if err == nil && event.Kind == KindError {
-		err = &Failure{Cause: CauseAnswer, Err: fmt.Errorf("its stream began with an error: %s", excerpt(event.Data))}
+		err = &Failure{Cause: CauseAnswer, Err: fmt.Errorf("its stream began with an error of %d bytes", len(event.Data))}
 	} else if errors.Is(err, io.EOF) {
 		err = &Failure{Cause: CauseAnswer, Err: errors.New("its stream is empty")}
 	}
@@ -211,13 +211,13 @@ func (s *Stream) read(raw []byte) (Event, error) {
 	case len(event.Data) == 0:
 		event.Kind = KindComment
 	case event.Kind == KindError:
-		s.fail(fmt.Errorf("it sent an error: %s", excerpt(event.Data)))
+		s.fail(fmt.Errorf("it sent an error of %d bytes", len(event.Data)))
 	case string(bytes.TrimSpace(event.Data)) == "[DONE]":
 		event.Kind, s.done = KindDone, true
 		s.line.conn.idle = min(s.line.conn.idle, afterDone)
 	default:
 		if err := s.readChunk(&event); err != nil {
-			s.fail(fmt.Errorf("an event is no chunk (%w): %s", err, excerpt(event.Data)))
+			s.fail(fmt.Errorf("an event of %d bytes is no chunk: %w", len(event.Data), err))
 			s.finish()
 			return Event{}, s.closing
 		}

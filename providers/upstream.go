@@ -29,6 +29,8 @@ type Upstream struct {
 	authHeader string // its name
 	pool       *fasthttp.HostClient
 
+	staleWithin time.Duration // how soon a connection breaks that was dead before the request
+
 	mu       sync.Mutex
 	closed   bool
 	breakers map[string]*Breaker
@@ -46,7 +48,7 @@ type Config struct {
 	TLS        *tls.Config // for a private authority; nil uses the system's
 
 	Connect   time.Duration // for a connection with its TLS handshake; default 5 s
-	FirstByte time.Duration // from the request to the first byte of a stream; default 60 s
+	FirstByte time.Duration // from the end of the request to the head of the answer; default 60 s
 	Idle      time.Duration // between two reads of a stream; default 60 s
 	Total     time.Duration // for a plain answer, all attempts together; default 10 min, as the SDKs have it
 
@@ -64,6 +66,9 @@ type Config struct {
 // idleConn is how long a connection may lie unused: shorter than the idle timeouts of the load balancers in front of most
 // providers (60 s and up). Servers that hang up sooner (uvicorn, llama.cpp: 5 s) are met by the free retry.
 const idleConn = 50 * time.Second
+
+// staleWithin is the longest that news of a dead connection takes: a round trip, and the delays of a busy machine.
+const staleWithin = 2 * time.Second
 
 // Validate says what is wrong with a configuration, and what to write instead.
 func (c *Config) Validate() error {
@@ -117,7 +122,7 @@ func New(cfg Config) (*Upstream, error) {
 	}
 	u := &Upstream{
 		cfg: cfg, host: base.Host, base: strings.TrimRight(base.EscapedPath(), "/"),
-		breakers: map[string]*Breaker{}, crowd: newBreaker(cfg.Now),
+		staleWithin: staleWithin, breakers: map[string]*Breaker{}, crowd: newBreaker(cfg.Now),
 	}
 	if cfg.APIVersion != "" {
 		u.tail = "?api-version=" + url.QueryEscape(cfg.APIVersion)
