@@ -23,6 +23,7 @@ func PlainOf(sse, dst []byte) ([]byte, error) {
 type assembly struct {
 	head    node // members of the chunks but choices and usage
 	usage   []byte
+	alone   [][]byte // usages of chunks that hold nothing else, if the last one is of those
 	choices []*partChoice
 }
 
@@ -71,14 +72,16 @@ func (a *assembly) readChunk(text []byte) error {
 	if !w.Enter(jsonspan.Object) {
 		return errNoChunk
 	}
+	var usage []byte
+	choices := 0
 	for w.Member() {
 		var err error
 		switch key := w.Key.Of(text); string(key) {
 		case "choices":
-			err = a.readChoices(&w, text)
+			choices, err = a.readChoices(&w, text)
 		case "usage":
 			if v := w.Value(); v.Kind == jsonspan.Object {
-				a.usage = v.Of(text)
+				usage = v.Of(text)
 			}
 		case "object", "obfuscation":
 		case "error":
@@ -92,21 +95,41 @@ func (a *assembly) readChunk(text []byte) error {
 			return err
 		}
 	}
+	if usage != nil {
+		a.takeUsage(usage, choices == 0)
+	}
 	return w.End()
 }
 
-func (a *assembly) readChoices(w *jsonspan.Walker, text []byte) error {
+// takeUsage takes the usage of a chunk. The last one that says something counts, and those of chunks of usage alone add up.
+func (a *assembly) takeUsage(usage []byte, alone bool) {
+	if _, says := ReadUsage(usage); !says {
+		if a.usage == nil {
+			a.usage = usage
+		}
+		return
+	}
+	a.usage = usage
+	if alone {
+		a.alone = append(a.alone, usage)
+	} else {
+		a.alone = a.alone[:0]
+	}
+}
+
+func (a *assembly) readChoices(w *jsonspan.Walker, text []byte) (n int, err error) {
 	if !w.Enter(jsonspan.Array) {
-		return nil
+		return 0, nil
 	}
 	for w.Element() {
 		if v := w.Value(); v.Kind == jsonspan.Object {
+			n++
 			if err := a.readChoice(v.Of(text)); err != nil {
-				return err
+				return n, err
 			}
 		}
 	}
-	return nil
+	return n, nil
 }
 
 func (a *assembly) readChoice(text []byte) error {
@@ -169,7 +192,12 @@ func (a *assembly) append(dst []byte) []byte {
 	}
 	dst = append(dst, ']')
 	if a.usage != nil {
-		dst = append(append(dst, `,"usage":`...), a.usage...)
+		dst = append(dst, `,"usage":`...)
+		if len(a.choices) > 1 && len(a.alone) > 1 {
+			dst = appendUsages(dst, a.alone)
+		} else {
+			dst = append(dst, a.usage...)
+		}
 	}
 	for _, m := range a.head.kids {
 		switch string(m.key) {
