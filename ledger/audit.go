@@ -17,13 +17,13 @@ type Audit struct {
 	Pending int64        // of those rows, the ones only in the journal yet
 }
 
-// Verify adds up every row and compares with what statements are made of, hour by hour and team by team, and checks that the
+// Verify adds up every row and compares with what statements are made of, hour by hour, day by day and team by team, and checks that the
 // savings of every row are its baseline minus its cost. An error names the first difference.
 func (r *Reader) Verify(ctx context.Context) (Audit, error) {
 	var audit Audit
 	err := r.view(ctx, func(v *view) error {
 		audit = Audit{}
-		if err := v.compareHours(ctx, &audit); err != nil {
+		if err := v.compareSums(ctx, &audit); err != nil {
 			return err
 		}
 		if err := v.checkSavings(ctx); err != nil {
@@ -49,47 +49,59 @@ func (r *Reader) Verify(ctx context.Context) (Audit, error) {
 	return audit, nil
 }
 
-type teamHour struct {
-	hour int64
-	team string
+// teamTime is a team's hour or day.
+type teamTime struct {
+	start int64
+	team  string
 }
 
-// compareHours compares the table hours with the rows it was made from.
-func (v *view) compareHours(ctx context.Context, audit *Audit) error {
-	booked, err := v.sumBy(ctx, "hour", "hours", false)
-	if err != nil {
-		return err
-	}
+// compareSums compares the rollups with the rows they were made from.
+func (v *view) compareSums(ctx context.Context, audit *Audit) error {
 	counted, err := v.sumBy(ctx, fmt.Sprintf("time - time %% %d", hourNanos), "rows", true)
 	if err != nil {
 		return err
 	}
-	for key, sum := range counted {
-		have := booked[key]
-		if have == nil || *have != *sum {
-			return differs(key, have, sum)
+	for _, r := range rollups() {
+		booked, err := v.sumBy(ctx, r.start, r.table, false)
+		if err != nil {
+			return err
 		}
-		audit.Spend += sum.Spend
+		want := map[teamTime]*Sums{}
+		for key, sum := range counted {
+			key.start = floorTo(key.start, r.nanos)
+			if want[key] == nil {
+				want[key] = &Sums{}
+			}
+			want[key].merge(sum)
+		}
+		for key, sum := range want {
+			if have := booked[key]; have == nil || *have != *sum {
+				return differs(r.table, key, have, sum)
+			}
+		}
+		for key, have := range booked {
+			if want[key] == nil {
+				return differs(r.table, key, have, nil)
+			}
+		}
 	}
-	for key, have := range booked {
-		if counted[key] == nil {
-			return differs(key, have, nil)
-		}
+	for _, sum := range counted {
+		audit.Spend += sum.Spend
 	}
 	return v.tx.QueryRowContext(ctx, "SELECT count(*) FROM rows").Scan(&audit.Rows)
 }
 
-func (v *view) sumBy(ctx context.Context, hour, table string, ofRows bool) (map[teamHour]*Sums, error) {
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+hour+", team, "+sumList(ofRows)+" FROM "+table+" GROUP BY 1, 2")
+func (v *view) sumBy(ctx context.Context, start, table string, ofRows bool) (map[teamTime]*Sums, error) {
+	rows, err := v.tx.QueryContext(ctx, "SELECT "+start+", team, "+sumList(ofRows)+" FROM "+table+" GROUP BY 1, 2")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
-	found := map[teamHour]*Sums{}
+	found := map[teamTime]*Sums{}
 	for rows.Next() {
-		var key teamHour
+		var key teamTime
 		sum := &Sums{}
-		into := []any{&key.hour, &key.team}
+		into := []any{&key.start, &key.team}
 		for _, n := range sum.numbers() {
 			into = append(into, n)
 		}
@@ -101,16 +113,16 @@ func (v *view) sumBy(ctx context.Context, hour, table string, ofRows bool) (map[
 	return found, rows.Err()
 }
 
-func differs(key teamHour, booked, counted *Sums) error {
+func differs(table string, key teamTime, booked, counted *Sums) error {
 	if booked == nil {
 		booked = &Sums{}
 	}
 	if counted == nil {
 		counted = &Sums{}
 	}
-	return fmt.Errorf("team %q, hour of %s: the table hours has %d requests and $%s, the table rows %d and $%s; "+
+	return fmt.Errorf("team %q, line of %s: the table %s has %d requests and $%s, the table rows %d and $%s; "+
 		"somebody has edited the database: restore it from a backup",
-		key.team, time.Unix(0, key.hour).UTC().Format(time.RFC3339), booked.Requests, booked.Spend.Dollars(), counted.Requests, counted.Spend.Dollars())
+		key.team, time.Unix(0, key.start).UTC().Format(time.RFC3339), table, booked.Requests, booked.Spend.Dollars(), counted.Requests, counted.Spend.Dollars())
 }
 
 func (v *view) checkSavings(ctx context.Context) error {

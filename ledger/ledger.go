@@ -2,7 +2,7 @@
 // the nano-dollar. It is separate because it alone decides when a row is safe: first in an append-only journal that outlives the
 // process at once, then in SQLite, where finance can ask anything.
 //
-// A directory holds it: journal/ (segments of records, see record.go), ledger.db (tables rows and hours) and lock.
+// A directory holds it: journal/ (segments of records, see record.go), ledger.db (tables rows, hours and days) and lock.
 package ledger
 
 import (

@@ -33,7 +33,7 @@ func Dimensions() []string {
 	return []string{"team", "project", "model", "tier", "key", "user", "rule", "hour", "day", "month"}
 }
 
-// dimensionColumns are the columns of both tables that hold the dimensions that are texts.
+// dimensionColumns are the columns that hold the dimensions that are texts.
 var dimensionColumns = map[string]string{
 	"team": "team", "project": "project", "model": "target", "tier": "tier", "key": "key", "user": "user", "rule": "rule",
 }
@@ -89,8 +89,8 @@ func (p *plan) sum(ctx context.Context, tx *sql.Tx) error {
 		return p.sumSpan(ctx, tx, p.from, p.to, "")
 	}
 	first, last := p.from, p.to
-	var low, high sql.NullInt64
-	if err := tx.QueryRowContext(ctx, "SELECT min(hour), max(hour) FROM hours").Scan(&low, &high); err != nil {
+	var low, high sql.NullInt64 // one subquery each, which an index answers; together they would scan
+	if err := tx.QueryRowContext(ctx, "SELECT (SELECT min(hour) FROM hours), (SELECT max(hour) FROM hours)").Scan(&low, &high); err != nil {
 		return err
 	}
 	if !low.Valid {
@@ -125,40 +125,69 @@ func (p *plan) slotEnd(at time.Time) time.Time {
 	return end
 }
 
-// sumSpan adds up the rows of a span of time: whole hours from the table hours, what is left on either side from the rows.
+// sumSpan adds up the rows of a span of time: whole days from the table days, then whole hours on either side from the table hours,
+// then what is left from the rows.
 func (p *plan) sumSpan(ctx context.Context, tx *sql.Tx, from, to int64, label string) error {
-	if p.Tag != nil {
-		return p.sumTable(ctx, tx, span{from, to, true}, label)
+	return p.sumLevel(ctx, tx, p.coarsest(), span{from, to, ofRows}, label)
+}
+
+// coarsest is the level with the fewest lines that can answer.
+func (p *plan) coarsest() int {
+	switch {
+	case p.Tag != nil:
+		return ofRows
+	case p.User != "" || slices.Contains(p.By, "user"):
+		return 0
 	}
-	first, last := ceilHour(from), to
-	if to != math.MaxInt64 {
-		last = hourOf(to)
+	return 1
+}
+
+func (p *plan) sumLevel(ctx context.Context, tx *sql.Tx, level int, s span, label string) error {
+	if level == ofRows {
+		return p.sumTable(ctx, tx, s, label)
+	}
+	nanos := rollups()[level].nanos
+	first, last := ceilTo(s.from, nanos), s.to
+	if s.to != math.MaxInt64 {
+		last = floorTo(s.to, nanos)
 	}
 	if first >= last {
-		return p.sumTable(ctx, tx, span{from, to, true}, label)
+		return p.sumLevel(ctx, tx, level-1, s, label)
 	}
-	for _, s := range []span{{from, first, true}, {first, last, false}, {last, to, true}} {
-		if s.from < s.to {
-			if err := p.sumTable(ctx, tx, s, label); err != nil {
-				return err
-			}
+	for _, part := range []struct {
+		span
+		level int
+	}{{span{s.from, first, ofRows}, level - 1}, {span{first, last, level}, level}, {span{last, s.to, ofRows}, level - 1}} {
+		var err error
+		switch {
+		case part.from >= part.to:
+		case part.level == level:
+			err = p.sumTable(ctx, tx, part.span, label)
+		default:
+			err = p.sumLevel(ctx, tx, part.level, part.span, label)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func ceilHour(t int64) int64 {
-	if t == math.MinInt64 || hourOf(t) == t {
+func ceilTo(t, nanos int64) int64 {
+	if t == math.MinInt64 || floorTo(t, nanos) == t {
 		return t
 	}
-	return hourOf(t) + hourNanos
+	return floorTo(t, nanos) + nanos
 }
 
-// span is a stretch of time, to be read from the table rows or from the table hours.
+// span is a stretch of time, to be read from the table rows or from a rollup.
 type span struct {
 	from, to int64
-	ofRows   bool
+	table    int // of rollups, or ofRows
 }
+
+// ofRows is the table rows, beside the indices of rollups.
+const ofRows = -1
 
 // sumTable adds the sums of one span to the groups.
 func (p *plan) sumTable(ctx context.Context, tx *sql.Tx, s span, label string) error {
@@ -187,12 +216,13 @@ func (p *plan) sumTable(ctx context.Context, tx *sql.Tx, s span, label string) e
 }
 
 func (p *plan) statementText(s span) (text string, args []any) {
-	table, moment := "hours", "hour"
-	if s.ofRows {
-		table, moment = "rows", "time"
+	table, moment := "rows", "time"
+	if s.table != ofRows {
+		r := rollups()[s.table]
+		table, moment = r.table, r.start
 	}
 	where, args := p.where(moment, s)
-	text = "SELECT " + strings.Join(append(slices.Clone(p.columns), sumList(s.ofRows)), ", ") + " FROM " + table + " WHERE " + where
+	text = "SELECT " + strings.Join(append(slices.Clone(p.columns), sumList(s.table == ofRows)), ", ") + " FROM " + table + " WHERE " + where
 	if len(p.columns) > 0 {
 		text += " GROUP BY " + strings.Join(p.columns, ", ")
 	} else {

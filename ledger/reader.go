@@ -33,6 +33,11 @@ func OpenReader(dir string) (*Reader, error) {
 		_ = db.Close() // the first error says more
 		return nil, fmt.Errorf("ledger: read %s in %s: %w", databaseName, dir, err)
 	}
+	if version < schemaVersion {
+		_ = db.Close()
+		return nil, fmt.Errorf("ledger: %s in %s has schema %d, and this version of Bursar reads %d: start its gateway once with this version, which brings it up to date",
+			databaseName, dir, version, schemaVersion)
+	}
 	if version != schemaVersion {
 		_ = db.Close()
 		return nil, fmt.Errorf("ledger: %s in %s has schema %d and this version of Bursar reads %d: use the version that wrote it",

@@ -267,7 +267,9 @@ func TestVerifyFindsEditedBooks(t *testing.T) {
 	f("the table hours has", "DELETE FROM rows WHERE id = '"+row(7).ID+"'")
 	f("the table hours has", "DELETE FROM hours WHERE team = 'team1'")
 	f("the table rows 0 and", "INSERT INTO hours SELECT hour + 36000000000000, team, project, key, user, target, tier, rule, "+strings.Join(sumColumns[:], ", ")+" FROM hours LIMIT 1")
-	f("row "+row(7).ID+" saves $", "UPDATE rows SET saved_cap = 5 WHERE id = '"+row(7).ID+"'; UPDATE hours SET saved_cap = (SELECT sum(saved_cap) FROM rows r WHERE r.team = hours.team AND r.project = hours.project AND r.key = hours.key AND r.user = hours.user AND r.target = hours.target AND r.time - r.time % 3600000000000 = hours.hour)")
+	f("line of 2026-11-23T00:00:00Z: the table days has", "UPDATE days SET spend = spend + 1 WHERE team = 'team1'")
+	f("the table days has", "DELETE FROM days WHERE team = 'team2'")
+	f("row "+row(7).ID+" saves $", "UPDATE rows SET saved_cap = 5 WHERE id = '"+row(7).ID+"'; UPDATE days SET saved_cap = (SELECT sum(saved_cap) FROM rows r WHERE r.team = days.team AND r.project = days.project AND r.key = days.key AND r.target = days.target AND r.time - r.time % 86400000000000 = days.day); UPDATE hours SET saved_cap = (SELECT sum(saved_cap) FROM rows r WHERE r.team = hours.team AND r.project = hours.project AND r.key = hours.key AND r.user = hours.user AND r.target = hours.target AND r.time - r.time % 3600000000000 = hours.hour)")
 }
 
 func TestTagText(t *testing.T) {

@@ -41,7 +41,7 @@ func compareRows(a, b Row) int {
 
 // merged goes over the committed rows, with those that wait in their places between them.
 func (v *view) merged(ctx context.Context, p *plan, waiting []Row, do func(*Row) error) error {
-	where, args := p.where("time", span{p.from, p.to, true})
+	where, args := p.where("time", span{p.from, p.to, ofRows})
 	rows, err := v.tx.QueryContext(ctx, "SELECT "+rowColumns()+" FROM rows WHERE "+where+" ORDER BY time, id, kind", args...)
 	if err != nil {
 		return err

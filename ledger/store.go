@@ -22,17 +22,17 @@ type store struct {
 	db   *sql.DB
 	many *sql.Stmt // inserts groupRows rows
 	one  *sql.Stmt
-	hour *sql.Stmt // adds to one line of hours
-	move *sql.Stmt // sets the position
-	args []any     // reused from commit to commit
-	sums map[hourKey]*Sums
+	line [2]*sql.Stmt           // adds to one line of each rollup
+	move *sql.Stmt              // sets the position
+	args []any                  // reused from commit to commit
+	sums [2]map[rollupKey]*Sums // what a commit adds to each rollup
 }
 
 // groupRows is how many rows one statement inserts. More do not make it faster.
 const groupRows = 32
 
 // schemaVersion is kept in PRAGMA user_version.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const (
 	databaseName = "ledger.db"
@@ -45,7 +45,7 @@ func openStore(dir string) (*store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &store{db: db, sums: map[hourKey]*Sums{}}
+	s := &store{db: db, sums: [2]map[rollupKey]*Sums{{}, {}}}
 	if err := s.prepare(); err != nil {
 		_ = db.Close() // the first error says more
 		return nil, fmt.Errorf("ledger: open %s: %w", filepath.Join(dir, databaseName), err)
@@ -87,7 +87,11 @@ func (s *store) prepare() error {
 	}
 	switch {
 	case version == 0:
-		if err := s.create(); err != nil {
+		if err := s.change(schema()); err != nil {
+			return err
+		}
+	case version == 1:
+		if err := s.change(addDays()); err != nil {
 			return err
 		}
 	case version != schemaVersion:
@@ -102,19 +106,21 @@ func (s *store) prepare() error {
 		return stmt
 	}
 	s.many, s.one = prepare(insertRows(groupRows)), prepare(insertRows(1))
-	s.hour = prepare(addToHour())
+	for i, r := range rollups() {
+		s.line[i] = prepare(r.addTo())
+	}
 	s.move = prepare("UPDATE position SET segment = ?, offset = ?")
 	return err
 }
 
-// create makes the tables. A gateway that dies in between leaves none of them.
-func (s *store) create() error {
+// change makes the tables, or changes them, all or nothing.
+func (s *store) change(statements []string) error {
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	for _, text := range schema() {
+	for _, text := range statements {
 		if _, err := tx.Exec(text); err != nil {
 			return fmt.Errorf("%s: %w", text, err)
 		}
@@ -123,33 +129,51 @@ func (s *store) create() error {
 }
 
 func schema() []string {
-	return []string{
+	all := []string{
 		"CREATE TABLE rows (" + strings.Join(textColumns[:], " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
 			strings.Join(numberColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL) STRICT",
 		"CREATE UNIQUE INDEX rows_id ON rows (id, kind)",
 		"CREATE INDEX rows_time ON rows (time)",
 		"CREATE INDEX rows_tagged ON rows (time) WHERE tags <> ''",
-		"CREATE TABLE hours (hour INTEGER NOT NULL, " + strings.Join(hourColumns[:], " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
-			strings.Join(sumColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL, " +
-			"PRIMARY KEY (hour, " + strings.Join(hourColumns[:], ", ") + ")) STRICT, WITHOUT ROWID",
 		"CREATE TABLE position (segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
 		"INSERT INTO position VALUES (0, 0)",
 		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
 	}
+	for _, r := range rollups() {
+		all = append(all, r.create())
+	}
+	return all
+}
+
+// addDays turns schema 1 into 2.
+func addDays() []string {
+	days := rollups()[1]
+	columns := strings.Join(days.columns, ", ")
+	return []string{
+		days.create(),
+		fmt.Sprintf("INSERT INTO days SELECT hour - hour %% %d, %s, %s FROM hours GROUP BY 1, %s", dayNanos, columns, sumList(false), columns),
+		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
+	}
+}
+
+func (r *rollup) create() string {
+	return "CREATE TABLE " + r.table + " (" + r.start + " INTEGER NOT NULL, " + strings.Join(r.columns, " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
+		strings.Join(sumColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL, " +
+		"PRIMARY KEY (" + r.start + ", " + strings.Join(r.columns, ", ") + ")) STRICT, WITHOUT ROWID"
+}
+
+func (r *rollup) addTo() string {
+	sets := make([]string, sums)
+	for i, column := range sumColumns {
+		sets[i] = column + " = " + column + " + excluded." + column
+	}
+	return "INSERT INTO " + r.table + " VALUES (?" + strings.Repeat(",?", len(r.columns)+int(sums)) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sets, ", ")
 }
 
 func insertRows(n int) string {
 	group := "(?" + strings.Repeat(",?", texts+numbers-1) + ")"
 	return "INSERT OR IGNORE INTO rows (" + strings.Join(textColumns[:], ", ") + ", " + strings.Join(numberColumns[:], ", ") + ") VALUES " +
 		group + strings.Repeat(","+group, n-1)
-}
-
-func addToHour() string {
-	sets := make([]string, sums)
-	for i, column := range sumColumns {
-		sets[i] = column + " = " + column + " + excluded." + column
-	}
-	return "INSERT INTO hours VALUES (?" + strings.Repeat(",?", hourTexts+sums) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sets, ", ")
 }
 
 // position returns up to where the journal is committed.
@@ -161,19 +185,21 @@ func (s *store) position() (at position, err error) {
 	return at, nil
 }
 
-// commit inserts rows, adds them to their hours and moves the position, all or nothing.
+// commit inserts rows, adds them to their hours and days and moves the position, all or nothing.
 func (s *store) commit(rows []Row, to position) error {
 	tx, err := s.db.Begin()
 	if err != nil {
 		return fmt.Errorf("ledger: begin a transaction in %s: %w", databaseName, err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	clear(s.sums)
+	for _, sums := range s.sums {
+		clear(sums)
+	}
 	if err := s.insert(tx, rows); err != nil {
 		return fmt.Errorf("ledger: insert %d rows into %s: %w", len(rows), databaseName, err)
 	}
-	if err := s.addHours(tx); err != nil {
-		return fmt.Errorf("ledger: add up hours in %s: %w", databaseName, err)
+	if err := s.addUp(tx); err != nil {
+		return fmt.Errorf("ledger: add up hours and days in %s: %w", databaseName, err)
 	}
 	if _, err := tx.Stmt(s.move).Exec(int64(to.segment), to.offset); err != nil {
 		return fmt.Errorf("ledger: move the position in %s: %w", databaseName, err)
@@ -185,7 +211,7 @@ func (s *store) commit(rows []Row, to position) error {
 }
 
 // insert inserts rows in groups. When a group turns out to hold rows that are there already, the group is undone and its rows go
-// one by one, so that an hour counts exactly the rows that are new.
+// one by one, so that an hour and a day count exactly the rows that are new.
 func (s *store) insert(tx *sql.Tx, rows []Row) error {
 	many, one := tx.Stmt(s.many), tx.Stmt(s.one)
 	for len(rows) >= groupRows {
@@ -258,32 +284,35 @@ func (s *store) exec(stmt *sql.Stmt, rows []Row) (int64, error) {
 	return result.RowsAffected()
 }
 
-// count adds a row to its hour, in memory.
+// count adds a row to its hour and its day, in memory.
 func (s *store) count(r *Row) {
-	key := r.hourKey()
-	sum := s.sums[key]
-	if sum == nil {
-		sum = &Sums{}
-		s.sums[key] = sum
+	for i, key := range [...]rollupKey{r.hourKey(), r.dayKey()} {
+		sum := s.sums[i][key]
+		if sum == nil {
+			sum = &Sums{}
+			s.sums[i][key] = sum
+		}
+		sum.add(r)
 	}
-	sum.add(r)
 }
 
-// addHours adds what was counted to the table hours.
-func (s *store) addHours(tx *sql.Tx) error {
-	stmt := tx.Stmt(s.hour)
-	for key, sum := range s.sums {
-		args := append(s.args[:0], key.hour)
-		for _, text := range key.texts {
-			args = append(args, text)
+// addUp adds what was counted to the rollups.
+func (s *store) addUp(tx *sql.Tx) error {
+	for i, r := range rollups() {
+		stmt := tx.Stmt(s.line[i])
+		for key, sum := range s.sums[i] {
+			args := append(s.args[:0], key.start)
+			for _, text := range key.texts[:len(r.columns)] {
+				args = append(args, text)
+			}
+			for _, n := range sum.numbers() {
+				args = append(args, *n)
+			}
+			if _, err := stmt.ExecContext(context.Background(), args...); err != nil {
+				return err
+			}
+			s.args = args
 		}
-		for _, n := range sum.numbers() {
-			args = append(args, *n)
-		}
-		if _, err := stmt.ExecContext(context.Background(), args...); err != nil {
-			return err
-		}
-		s.args = args
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type Sums struct {
 	Saved    exchange.Savings
 }
 
-// sumColumns name the columns of the table hours that Sums.numbers points to, in the same order.
+// sumColumns name the columns of the rollups that Sums.numbers points to, in the same order.
 var sumColumns = [sums]string{
 	"requests", "refused", "hits", "orphans", "prompt_tokens", "cached_tokens", "completion_tokens", "trimmed_tokens",
 	"spend", "baseline",
@@ -85,27 +85,45 @@ func (s *Sums) merge(other *Sums) {
 	}
 }
 
-// hourKey is what the table hours has one line for: rows that statements and budgets never need to tell apart are one sum there.
-type hourKey struct {
-	hour  int64 // its start, Unix nanoseconds
-	texts [hourTexts]string
+// rollup is a table of sums, one line for rows that statements and budgets never need to tell apart there. Tags are in none: they may
+// be as many as requests, so what asks for a tag reads the rows. Users are in hours only, which has almost as many lines as there
+// are rows where a company's users are many; without them days has few.
+type rollup struct {
+	table, start string // start is the column of its lines' time: their start, Unix nanoseconds
+	nanos        int64  // how long a line is
+	columns      []string
 }
 
-// hourColumns name the texts of an hourKey. Tags are not among them: they may be as many as requests, so what asks for a tag
-// reads the rows.
-var hourColumns = [hourTexts]string{"team", "project", "key", "user", "target", "tier", "rule"}
-
-const hourTexts = 7
-
-func (r *Row) hourKey() hourKey {
-	return hourKey{hourOf(r.Time), [hourTexts]string{r.Team, r.Project, r.Key, r.User, r.Target, r.Tier, r.Rule}}
+// rollups are the tables of sums, from fine to coarse.
+func rollups() [2]rollup {
+	return [2]rollup{
+		{"hours", "hour", hourNanos, []string{"team", "project", "key", "user", "target", "tier", "rule"}},
+		{"days", "day", dayNanos, []string{"team", "project", "key", "target", "tier", "rule"}},
+	}
 }
 
-const hourNanos = int64(time.Hour)
+// rollupKey is what a rollup has one line for.
+type rollupKey struct {
+	start int64
+	texts [7]string // in the order of its columns; what it has less stays empty
+}
 
-func hourOf(t int64) int64 { return t - t%hourNanos }
+func (r *Row) hourKey() rollupKey {
+	return rollupKey{floorTo(r.Time, hourNanos), [7]string{r.Team, r.Project, r.Key, r.User, r.Target, r.Tier, r.Rule}}
+}
 
-// sumList writes the sums as SQL result columns: of the table hours, or of rows.
+func (r *Row) dayKey() rollupKey {
+	return rollupKey{floorTo(r.Time, dayNanos), [7]string{r.Team, r.Project, r.Key, r.Target, r.Tier, r.Rule}}
+}
+
+const (
+	hourNanos = int64(time.Hour)
+	dayNanos  = 24 * hourNanos // of UTC
+)
+
+func floorTo(t, nanos int64) int64 { return t - t%nanos }
+
+// sumList writes the sums as SQL result columns: of a rollup, or of rows.
 func sumList(ofRows bool) string {
 	var list strings.Builder
 	for i, column := range sumColumns {
