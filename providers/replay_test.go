@@ -106,7 +106,7 @@ func TestPlainOf(t *testing.T) {
 }
 
 func TestPlainOfRecordings(t *testing.T) {
-	f := func(name, content string, prompt int) {
+	f := func(name, content string, prompt, completion int) {
 		t.Helper()
 		wire, err := os.ReadFile(filepath.Join("testdata", "llama-"+name+".txt"))
 		if err != nil {
@@ -127,17 +127,18 @@ func TestPlainOfRecordings(t *testing.T) {
 			Object  string
 			Choices []struct{ Message struct{ Content string } }
 			Usage   struct {
-				Prompt int `json:"prompt_tokens"`
+				Prompt     int `json:"prompt_tokens"`
+				Completion int `json:"completion_tokens"`
 			}
 		}
-		if err := json.Unmarshal(plain, &got); err != nil || got.Object != "chat.completion" || got.Usage.Prompt != prompt ||
+		if err := json.Unmarshal(plain, &got); err != nil || got.Object != "chat.completion" || got.Usage.Prompt != prompt || got.Usage.Completion != completion ||
 			len(got.Choices) == 0 || !strings.HasPrefix(got.Choices[0].Message.Content, content) {
 			t.Errorf("%s: %v: %s", name, err, plain)
 		}
 	}
-	f("stream", "7Tv whoplaceivg", 26)
-	f("n2", "", 26)
-	f("logprobs", "", 0)
+	f("stream", "7Tv whoplaceivg", 26, 12)
+	f("n2", "", 26, 8) // each of two choices tells of its own 4
+	f("logprobs", "", 0, 0)
 }
 
 func TestNoConversion(t *testing.T) {
