@@ -51,7 +51,7 @@ type providerEntry struct {
 	KeyEnv text `key:"key_env" like:"OPENAI_API_KEY"`
 	// Value of the `api-version` query parameter, for gateways that want one.
 	APIVersion text `key:"api_version" like:"2025-04-01-preview"`
-	// The field that the output cap is sent in if the client sent none.
+	// The field that the output cap is sent in. A cap that the client sends in the other one is renamed.
 	MaxTokensField choice `key:"max_tokens_field" one:"max_tokens max_completion_tokens" usual:"max_completion_tokens for api.openai.com and *.openai.azure.com, else max_tokens"`
 	// Bounds on the phases of a call.
 	Timeouts *timeoutsEntry `key:"timeouts"`
@@ -65,7 +65,8 @@ type timeoutsEntry struct {
 
 	// Until the connection stands, TLS included.
 	Connect span `key:"connect" usual:"5s"`
-	// From the end of the request to the first byte of the answer. Models that reason are silent for long.
+	// From the end of the request to the first byte of a stream. Models that reason are silent for long. A plain answer begins
+	// only when all of it is generated, so `total` bounds it.
 	FirstByte span `key:"first_byte" usual:"2m"`
 	// Between two bytes of an answer.
 	Idle span `key:"idle" usual:"1m"`

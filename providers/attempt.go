@@ -17,8 +17,9 @@ import (
 // attempt makes one request on one connection, as fasthttp's own transport does, but with the connection attached to the caller
 // for as long as the call lives on it, and with a deadline for each phase.
 //
-// Writing the request and waiting for the head of the answer may take FirstByte each. Both are within Total for a plain answer,
-// as is its body; what follows the head of a stream has a bound of its own for each read.
+// Of a stream, writing the request and waiting for the head may take FirstByte each, and what follows has a bound of its own for
+// each read. A plain answer has Total for everything: providers send its head only when all of it is generated, and a model that
+// reasons may need minutes.
 func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 	line, failure := u.acquire(c.Caller)
 	if failure != nil {
@@ -59,11 +60,10 @@ func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 
 // headDeadline is until when the phase that begins now may last, on the way to the head of an answer.
 func (u *Upstream) headDeadline(c *Call, deadline time.Time) time.Time {
-	head := time.Now().Add(u.cfg.FirstByte)
-	if !c.Stream && deadline.Before(head) {
-		return deadline
+	if c.Stream {
+		return time.Now().Add(u.cfg.FirstByte)
 	}
-	return head
+	return deadline
 }
 
 // acquire takes a connection from the pool, or makes one, and attaches it to the caller.

@@ -48,7 +48,7 @@ type Config struct {
 	TLS        *tls.Config // for a private authority; nil uses the system's
 
 	Connect   time.Duration // for a connection with its TLS handshake; default 5 s
-	FirstByte time.Duration // from the end of the request to the head of the answer; default 60 s
+	FirstByte time.Duration // from the end of the request to the head of a stream; default 60 s
 	Idle      time.Duration // between two reads of a stream; default 60 s
 	Total     time.Duration // for a plain answer, all attempts together; default 10 min, as the SDKs have it
 
