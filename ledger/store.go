@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver named sqlite
@@ -300,7 +302,8 @@ func (s *store) count(r *Row) {
 func (s *store) addUp(tx *sql.Tx) error {
 	for i, r := range rollups() {
 		stmt := tx.Stmt(s.line[i])
-		for key, sum := range s.sums[i] {
+		for _, key := range slices.SortedFunc(maps.Keys(s.sums[i]), rollupKey.compare) { // neighbours in the table one after the other
+			sum := s.sums[i][key]
 			args := append(s.args[:0], key.start)
 			for _, text := range key.texts[:len(r.columns)] {
 				args = append(args, text)

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +108,10 @@ func rollups() [2]rollup {
 type rollupKey struct {
 	start int64
 	texts [7]string // in the order of its columns; what it has less stays empty
+}
+
+func (k rollupKey) compare(other rollupKey) int {
+	return cmp.Or(cmp.Compare(k.start, other.start), slices.Compare(k.texts[:], other.texts[:]))
 }
 
 func (r *Row) hourKey() rollupKey {

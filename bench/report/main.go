@@ -1,7 +1,7 @@
 // Command report measures how fast statements are: it makes a month of requests in a ledger of its own, straight into SQLite
 // through the ledger's own commits, asks for statements as `bursar report` does, and checks that every CSV sums to the ledger.
 //
-//	go run ./bench/report                 # 5 million rows: some minutes, and 5 GB in the temporary folder
+//	go run ./bench/report                 # 5 million rows: some minutes, and 2 GB in the temporary folder
 //	go run ./bench/report -rows 200000
 //	go run ./bench/report -data DIR       # keeps the ledger there; a second run measures only
 //
