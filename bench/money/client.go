@@ -110,6 +110,6 @@ func (c *conn) read(q *question) (outcome, error) {
 }
 
 var (
-	refusedFor = regexp.MustCompile(`Budget \\"([^"\\]+)\\" has no room`)
+	refusedFor = regexp.MustCompile(`Budget \\"([^"\\]+)\\" (?:of the whole organisation )?has no room`)
 	errorCode  = regexp.MustCompile(`"code": ?"([^"]+)"`)
 )

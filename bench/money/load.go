@@ -219,6 +219,9 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 func (c *crowd) tell(r *result) {
+	if c.waves < 2 || c.codes["429 budget_exceeded"] > 0 {
+		r.fault("the load was not at the edge: budgets were raised %d times; other answers: %v", c.waves, c.codes)
+	}
 	r.sent, r.answered, r.refused, r.cut, r.codes = c.sent, c.answered, c.refused, c.cut, c.codes
 	r.waves, r.reloads, r.harmed, r.took = c.waves, c.reloads, c.harmed, c.took
 }
