@@ -77,11 +77,12 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 	}
 	t.hold.Seed = t.seed(c, t.seeded[:0])
 	t.seeded = t.hold.Seed
+	resumed := s.settling.resumed.Load()
 	grant, err := s.budgets.Reserve(context.Background(), &t.hold)
 	if err != nil {
 		switch {
 		case errors.Is(err, budget.ErrStoreLost):
-			s.settling.lost()
+			s.settling.lost(resumed)
 		case errors.Is(err, budget.ErrUnsent): // nothing is held, and an outage may be long: nothing to remember of it
 		case errors.Is(err, budget.ErrStoreDown):
 			s.settleLater(t, 0) // it may have been held all the same

@@ -105,12 +105,13 @@ func (s *Server) acquaint(ctx context.Context, g *generation) error {
 	if err != nil || known {
 		return nil // a store that is down says so to every request
 	}
-	return s.regain(ctx, g)
+	return s.regain(ctx, g, new([]window))
 }
 
 // regain brings a fleet's store back that has lost its memory: this gateway adds what its own ledger knows of each window, as
-// every other gateway does with its own, and only then holds money again.
-func (s *Server) regain(ctx context.Context, g *generation) error {
+// every other gateway does with its own, and only then holds money again. The sums are kept
+// between tries.
+func (s *Server) regain(ctx context.Context, g *generation, sums *[]window) (err error) {
 	lost, ok := s.budgets.(interface{ Resume() })
 	if !ok {
 		return nil
@@ -118,21 +119,37 @@ func (s *Server) regain(ctx context.Context, g *generation) error {
 	// What was settled lately is in the ledger too: settled again after this it would count twice.
 	forgotten := s.settling.lately.forgetAll()
 	defer forgotten()
-	for _, line := range g.budgets {
-		windows, err := s.windowsOf(ctx, g, line.budget)
-		if err != nil {
+	if *sums == nil {
+		if *sums, err = s.addUp(ctx, g); err != nil {
 			return err
 		}
-		for _, w := range windows {
-			if w.spent <= 0 { // corrections can stand here whose orphans stand in another gateway's ledger
-				continue
-			}
-			// The same id however often this is tried: what was added once is not added again.
-			if _, err := s.budgets.Charge(ctx, "regain."+s.Gateway+"."+w.charge.Key, []budget.Charge{w.charge}, w.spent); err != nil {
-				return err
-			}
+	}
+	for _, w := range *sums {
+		if w.spent <= 0 { // corrections can stand here whose orphans stand in another gateway's ledger
+			continue
+		}
+		// The same id however often this is tried: what was added once is not added again.
+		if _, err := s.budgets.Charge(ctx, "regain."+s.Gateway+"."+w.charge.Key, []budget.Charge{w.charge}, w.spent); err != nil {
+			return err
 		}
 	}
 	lost.Resume()
+	s.settling.again()
 	return nil
+}
+
+// addUp returns what the ledger knows of all windows, at a moment when no row is booked. A row is either in these sums, or its
+// settlement knows that it is not.
+func (s *Server) addUp(ctx context.Context, g *generation) (all []window, err error) {
+	s.books.Lock()
+	defer s.books.Unlock()
+	for _, line := range g.budgets {
+		windows, err := s.windowsOf(ctx, g, line.budget)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, windows...)
+	}
+	s.settling.summed.Add(1)
+	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bursar/budget"
@@ -23,6 +24,8 @@ type settler struct {
 	wake    chan struct{} // something waits, or the settler is closed
 	regain  chan struct{} // the store has lost its memory
 	lately  lately
+	summed  atomic.Int64 // how often the ledger was added up for it; raised while no row is booked
+	resumed atomic.Int64 // how often it was restored
 }
 
 // settlement is one hold to settle. The charges are for a store that has lost the hold, the row for a hold that has expired.
@@ -30,6 +33,7 @@ type settlement struct {
 	budget.Settlement
 	charges []budget.Charge
 	row     ledger.Row
+	summed  int64 // how often the ledger had been added up when the row was entered
 }
 
 func newSettler() settler {
@@ -50,7 +54,7 @@ func (s *Server) settleLater(t *trip, actual pricing.Nano) {
 		s.overrun(t.hold.ID, &settled)
 		return
 	}
-	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual}, slices.Clone(t.charges), t.row()}
+	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual}, slices.Clone(t.charges), t.row(), s.settling.summed.Load()}
 	q := &s.settling
 	q.mu.Lock()
 	closed := q.closed
@@ -135,13 +139,49 @@ func (s *Server) settleNow(batch []settlement) {
 		time.Sleep(wait)
 		wait = min(2*wait, time.Second)
 	}
-	s.settling.lately.note(batch)
+	if s.lostSince(results) { // what it forgot is in the ledger, and added up from there: settled before that it would count twice
+		if !s.draining.Load() {
+			s.settleAgain(batch)
+		}
+		return
+	}
 	for i := range batch {
 		s.settled(&batch[i], &results[i], time.Since(begun))
 	}
+	// What the store was restored with must not be settled again either.
+	s.settling.lately.note(slices.DeleteFunc(batch, s.added))
 	if failed {
 		s.replayLost(context.Background()) // it may be another server that answers now
 	}
+}
+
+// lostSince tells whether the store does not know holds because it has lost its memory, and asks for that to be restored.
+func (s *Server) lostSince(results []budget.Settled) bool {
+	if !slices.ContainsFunc(results, func(r budget.Settled) bool { return r.Unknown }) {
+		return false
+	}
+	store, ok := s.budgets.(interface {
+		Incarnation(context.Context) (string, error)
+	})
+	if !ok {
+		return false
+	}
+	resumed := s.settling.resumed.Load()
+	if _, err := store.Incarnation(context.Background()); !errors.Is(err, budget.ErrStoreLost) {
+		return false
+	}
+	s.settling.lost(resumed)
+	return true
+}
+
+// settleAgain queues settlements once more, for when the store is restored.
+func (s *Server) settleAgain(batch []settlement) {
+	time.Sleep(20 * time.Millisecond)
+	q := &s.settling
+	q.mu.Lock()
+	q.waiting = append(q.waiting, batch...)
+	q.mu.Unlock()
+	q.signal()
 }
 
 // storeRemembers is how long the store surely knows the holds it has settled. A hold that it does not know later may be one.
@@ -153,6 +193,7 @@ func (s *Server) settled(done *settlement, result *budget.Settled, tried time.Du
 	switch {
 	case result.Orphaned:
 		s.correct(done.ID, done.row, result.Held)
+	case result.Unknown && s.added(*done): // the store was restored from a ledger that had the row
 	case result.Unknown && done.Actual > 0 && tried < storeRemembers: // lost, say by a failover: the spend is real all the same
 		if _, err := s.budgets.Charge(context.Background(), done.ID, done.charges, done.Actual); err != nil {
 			s.Warn("charge what a lost hold cost; the recovery at the next start tries again", err)
@@ -165,6 +206,9 @@ func (s *Server) settled(done *settlement, result *budget.Settled, tried time.Du
 	}
 }
 
+// added tells whether the store has been restored from the ledger since the settlement's row was entered.
+func (s *Server) added(done settlement) bool { return done.summed < s.settling.summed.Load() }
+
 // overrun tells of a request that cost more than its worst case: some bound of ours is none.
 func (s *Server) overrun(hold string, result *budget.Settled) {
 	if result.Overrun > 0 {
@@ -172,11 +216,28 @@ func (s *Server) overrun(hold string, result *budget.Settled) {
 	}
 }
 
-// lost asks for the store's memory to be restored. Requests are refused until it is.
-func (q *settler) lost() {
+// lost asks for the store's memory to be restored. Requests are refused until it is. One that came upon the loss before the last
+// restoring, but says so after it, asks in vain.
+func (q *settler) lost(resumed int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if resumed != q.resumed.Load() {
+		return
+	}
 	select {
 	case q.regain <- struct{}{}:
 	default: // asked already
+	}
+}
+
+// again notes that the store holds money again: whoever had asked for it has what it wanted.
+func (q *settler) again() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.resumed.Add(1)
+	select {
+	case <-q.regain:
+	default:
 	}
 }
 
@@ -187,16 +248,18 @@ func (s *Server) restoreLost(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.settling.regain:
-			if err := s.regain(ctx, s.current.Load()); err != nil {
-				s.Warn("restore the budget store, which has lost its memory; tried again", err)
-				time.Sleep(time.Second)
-				s.settling.lost()
-				continue
-			}
+		}
+		var sums []window // added up once: what was tried with them stands
+		err := s.regain(ctx, s.current.Load(), &sums)
+		for ; err != nil && ctx.Err() == nil; err = s.regain(ctx, s.current.Load(), &sums) {
+			s.Warn("restore the budget store, which has lost its memory; tried again", err)
 			select {
-			case <-s.settling.regain: // asked for while it was under way
-			default:
+			case <-ctx.Done():
+				return
+			case <-time.After(time.Second):
 			}
+		}
+		if err == nil {
 			s.Warn("restored the budget store from this gateway's ledger", errLost)
 		}
 	}

@@ -60,15 +60,18 @@ func inMemory(t testing.TB) stores {
 func inRedis(t testing.TB, addr string, db int) stores {
 	org := "proxy-" + rand.Text()
 	s := joinRedis(t, addr, db, org)
-	t.Cleanup(func() {
-		client := redis.NewClient(&redis.Options{Addr: addr, DB: db})
-		defer client.Close()
-		ctx := context.Background()
-		for keys := client.Scan(ctx, 0, "bursar:{"+org+"*", 1000).Iterator(); keys.Next(ctx); {
-			client.Del(ctx, keys.Val())
-		}
-	})
+	t.Cleanup(func() { forget(addr, db, org) })
 	return s
+}
+
+// forget makes a Redis lose its memory of an org.
+func forget(addr string, db int, org string) {
+	client := redis.NewClient(&redis.Options{Addr: addr, DB: db})
+	defer client.Close()
+	ctx := context.Background()
+	for keys := client.Scan(ctx, 0, "bursar:{"+org+"*", 1000).Iterator(); keys.Next(ctx); {
+		client.Del(ctx, keys.Val())
+	}
 }
 
 // joinRedis opens the stores of an org, as one more gateway of its fleet does.
