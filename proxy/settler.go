@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -75,8 +74,6 @@ func (q *settler) signal() {
 	default: // awake already
 	}
 }
-
-var errLost = errors.New("it had lost its memory")
 
 // close lets what waits be settled, and ends the settler then.
 func (q *settler) close() {
@@ -155,35 +152,6 @@ func (s *Server) settleNow(batch []settlement) {
 	}
 }
 
-// lostSince tells whether the store does not know holds because it has lost its memory, and asks for that to be restored.
-func (s *Server) lostSince(results []budget.Settled) bool {
-	if !slices.ContainsFunc(results, func(r budget.Settled) bool { return r.Unknown }) {
-		return false
-	}
-	store, ok := s.budgets.(interface {
-		Incarnation(context.Context) (string, error)
-	})
-	if !ok {
-		return false
-	}
-	resumed := s.settling.resumed.Load()
-	if _, err := store.Incarnation(context.Background()); !errors.Is(err, budget.ErrStoreLost) {
-		return false
-	}
-	s.settling.lost(resumed)
-	return true
-}
-
-// settleAgain queues settlements once more, for when the store is restored.
-func (s *Server) settleAgain(batch []settlement) {
-	time.Sleep(20 * time.Millisecond)
-	q := &s.settling
-	q.mu.Lock()
-	q.waiting = append(q.waiting, batch...)
-	q.mu.Unlock()
-	q.signal()
-}
-
 // storeRemembers is how long the store surely knows the holds it has settled. A hold that it does not know later may be one.
 const storeRemembers = 9 * time.Minute
 
@@ -213,121 +181,5 @@ func (s *Server) added(done settlement) bool { return done.summed < s.settling.s
 func (s *Server) overrun(hold string, result *budget.Settled) {
 	if result.Overrun > 0 {
 		s.Warn("BUG: a request cost more than was held for it", fmt.Errorf("hold %s: $%s held, $%s more spent", hold, result.Held.Dollars(), result.Overrun.Dollars()))
-	}
-}
-
-// lost asks for the store's memory to be restored. Requests are refused until it is. One that came upon the loss before the last
-// restoring, but says so after it, asks in vain.
-func (q *settler) lost(resumed int64) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if resumed != q.resumed.Load() {
-		return
-	}
-	select {
-	case q.regain <- struct{}{}:
-	default: // asked already
-	}
-}
-
-// again notes that the store holds money again: whoever had asked for it has what it wanted.
-func (q *settler) again() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.resumed.Add(1)
-	select {
-	case <-q.regain:
-	default:
-	}
-}
-
-// restoreLost restores a store that has lost its memory, whenever one has.
-func (s *Server) restoreLost(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-s.settling.regain:
-		}
-		var sums []window // added up once: what was tried with them stands
-		err := s.regain(ctx, s.current.Load(), &sums)
-		for ; err != nil && ctx.Err() == nil; err = s.regain(ctx, s.current.Load(), &sums) {
-			s.Warn("restore the budget store, which has lost its memory; tried again", err)
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(time.Second):
-			}
-		}
-		if err == nil {
-			s.Warn("restored the budget store from this gateway's ledger", errLost)
-		}
-	}
-}
-
-// leases are the holds that this gateway must keep renewing.
-type leases struct {
-	mu  sync.Mutex
-	ids map[string]struct{}
-}
-
-func (l *leases) add(id string) {
-	l.mu.Lock()
-	if l.ids == nil {
-		l.ids = map[string]struct{}{}
-	}
-	l.ids[id] = struct{}{}
-	l.mu.Unlock()
-}
-
-func (l *leases) remove(id string) {
-	l.mu.Lock()
-	delete(l.ids, id)
-	l.mu.Unlock()
-}
-
-func (l *leases) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ids := make([]string, 0, len(l.ids))
-	for id := range l.ids {
-		ids = append(ids, id)
-	}
-	return ids
-}
-
-// keepLeases renews the holds of requests under way, three times in a lease: so one only runs out when the gateway that took it
-// has died.
-func (s *Server) keepLeases(ctx context.Context) {
-	every(ctx, s.HoldLease/3, func() {
-		if err := s.budgets.RenewAll(ctx, s.leases.all(), s.HoldLease); err != nil {
-			s.Warn("renew the holds of requests under way", err)
-		}
-	})
-}
-
-// sweep moves expired holds into spend, and enters the rows of those whose gateway has died into this gateway's ledger.
-func (s *Server) sweep(ctx context.Context) {
-	every(ctx, min(sweepEvery, s.HoldLease), func() {
-		s.replayLost(ctx) // before a hold whose settle was lost expires
-		if err := s.budgets.Expire(ctx); err != nil {
-			return // the store is down; requests say so louder
-		}
-		s.adoptOrphans(ctx)
-	})
-}
-
-const sweepEvery = 5 * time.Second
-
-func every(ctx context.Context, period time.Duration, do func()) {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			do()
-		}
 	}
 }
