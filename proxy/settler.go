@@ -177,9 +177,9 @@ func (s *Server) settled(done *settlement, result *budget.Settled, tried time.Du
 // added tells whether the store has been restored from the ledger since the settlement's row was entered.
 func (s *Server) added(done settlement) bool { return done.summed < s.settling.summed.Load() }
 
-// overrun tells of a request that cost more than its worst case: some bound of ours is none.
+// overrun tells of a request that cost more than its worst case: a bound of ours is none, or the provider tells what cannot be.
 func (s *Server) overrun(hold string, result *budget.Settled) {
 	if result.Overrun > 0 {
-		s.Warn("BUG: a request cost more than was held for it", fmt.Errorf("hold %s: $%s held, $%s more spent", hold, result.Held.Dollars(), result.Overrun.Dollars()))
+		s.Warn("a request cost more than was held for it", fmt.Errorf("hold %s: $%s held, $%s more spent", hold, result.Held.Dollars(), result.Overrun.Dollars()))
 	}
 }

@@ -160,8 +160,8 @@ func tooLong(a *attempt) bool {
 }
 
 // readWarnings returns what the gateway's log warns of. Requests are no warnings of their own, since their clients are asked; nor
-// are the thresholds that budgets reach by design.
-func readWarnings(file string) ([]string, error) {
+// are the thresholds that budgets reach by design, or, if they are to be expected, calls that cost more than was held for them.
+func readWarnings(file string, overruns bool) ([]string, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -173,7 +173,8 @@ func readWarnings(file string) ([]string, error) {
 	for lines.Scan() {
 		var line struct{ Level, Msg, Error string }
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level == "info" || line.Level == "" ||
-			line.Msg == "request" || line.Msg == "budget threshold reached" {
+			line.Msg == "request" || line.Msg == "budget threshold reached" ||
+			overruns && line.Msg == "a request cost more than was held for it" {
 			continue
 		}
 		all = append(all, fmt.Sprintf("the gateway's log: %s: %s: %s", line.Level, line.Msg, line.Error))

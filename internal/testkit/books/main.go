@@ -26,6 +26,7 @@ import (
 type options struct {
 	data, policies, results, standing, redis, org, log string
 	holds, conversations                               int
+	overruns                                           bool
 	forget                                             bool
 }
 
@@ -40,6 +41,7 @@ func main() {
 	flag.StringVar(&o.log, "log", "", "the gateway's log")
 	flag.IntVar(&o.holds, "holds", 0, "holds that the gateway's own metric still counted")
 	flag.IntVar(&o.conversations, "conversations", 0, "conversations driven, for the summary")
+	flag.BoolVar(&o.overruns, "overruns", false, "the upstream replays the usage of other prompts, so calls may cost more than was held for them")
 	flag.BoolVar(&o.forget, "forget", false, "if all is right, delete all that the org has in Redis")
 	flag.Parse()
 	sums, err := check(context.Background(), &o)
@@ -99,7 +101,7 @@ func check(ctx context.Context, o *options) (*summary, error) {
 		}
 		s.Holds = max(s.Holds, open)
 	}
-	warned, err := readWarnings(o.log)
+	warned, err := readWarnings(o.log, o.overruns)
 	if err != nil {
 		return nil, err
 	}
