@@ -31,9 +31,7 @@ const (
 	ReasonBodyTooLarge
 	ReasonContextTooLong // the prompt fits no candidate's context window
 	ReasonOrphaned       // the gateway died; the hold expired into spend
-	ReasonShuttingDown   // draining
 	ReasonInternal
-	ReasonEscalated // a cheap answer failed the route's checks and a better model answered
 	reasonCount
 )
 
@@ -41,7 +39,7 @@ var reasonNames = [reasonCount]string{
 	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
 	"budget_spent", "budget_store_down", "cap_shrunk", "exact_hit", "answered", "fallback", "provider_failed",
 	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "body_too_large", "context_too_long",
-	"orphaned", "shutting_down", "internal", "escalated",
+	"orphaned", "internal",
 }
 
 // String returns the reason's name.
