@@ -25,6 +25,7 @@ var table = map[string]room{
 	"router":            {ours: []string{"exchange", "policy"}},
 	"keys":              {ours: []string{"exchange"}},
 	"cache":             {ours: []string{"exchange", "internal/jsonspan"}, others: []string{"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2"}},
+	"cache/embed":       {},
 	"budget":            {ours: []string{"exchange", "pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"ledger":            {ours: []string{"exchange", "pricing"}, others: []string{"modernc.org/sqlite"}},
 	"providers":         {ours: []string{"exchange", "pricing", "internal/jsonspan"}, others: []string{"github.com/valyala/fasthttp"}},
