@@ -42,7 +42,7 @@ func BenchmarkMemory(b *testing.B) {
 			for i := 0; i < b.N; i++ {
 				h.ID = ids[i%len(ids)]
 				m.Reserve(ctx, h)
-				m.Settle(ctx, h.ID, 700)
+				m.Settle(ctx, Settlement{ID: h.ID, Actual: 700})
 			}
 		})
 	}
@@ -57,7 +57,7 @@ func BenchmarkMemoryParallel(b *testing.B) {
 		for pb.Next() {
 			h.ID = ids[int(next.Add(1))%len(ids)]
 			m.Reserve(ctx, h)
-			m.Settle(ctx, h.ID, 700)
+			m.Settle(ctx, Settlement{ID: h.ID, Actual: 700})
 		}
 	})
 }
@@ -77,7 +77,7 @@ func BenchmarkRedis(b *testing.B) {
 					if _, err := s.Reserve(ctx, h); err != nil {
 						b.Error(err)
 					}
-					if _, err := s.Settle(ctx, h.ID, 700); err != nil {
+					if _, err := s.Settle(ctx, Settlement{ID: h.ID, Actual: 700}); err != nil {
 						b.Error(err)
 					}
 				}
@@ -90,7 +90,7 @@ func BenchmarkRedis(b *testing.B) {
 		for i := 0; i < b.N; i += 64 {
 			b.StopTimer()
 			for j := range batch {
-				batch[j] = Settlement{strconv.Itoa(i + j), 700}
+				batch[j] = Settlement{ID: strconv.Itoa(i + j), Actual: 700}
 				s.Reserve(ctx, &Hold{ID: batch[j].ID, Want: 1000, Charges: benchCharges(), Lease: time.Minute, Seed: make([]byte, 300)})
 			}
 			b.StartTimer()

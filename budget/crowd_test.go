@@ -79,7 +79,7 @@ func (c *crowd) call(t *testing.T, s store, id string, r *rand.Rand) {
 	default:
 		actual := pricing.Nano(r.Int64N(int64(g.Amount)/8 + 1))
 		for range 1 + r.IntN(2) {
-			done, err := s.Settle(t.Context(), id, actual)
+			done, err := s.Settle(t.Context(), Settlement{ID: id, Actual: actual})
 			if err != nil || done.Unknown || done.Late || done.Overrun != 0 {
 				t.Errorf("settle: %+v, %v", done, err)
 			}
@@ -124,7 +124,7 @@ func (c *crowd) adopt(t *testing.T) {
 						}
 						continue
 					}
-					done, err := c.handles[(i+1)%len(c.handles)].Settle(t.Context(), o.ID, o.Amount/3)
+					done, err := c.handles[(i+1)%len(c.handles)].Settle(t.Context(), Settlement{ID: o.ID, Actual: o.Amount / 3})
 					if err != nil || !done.Applied || !done.Late || !done.Orphaned {
 						t.Errorf("late settle: %+v, %v", done, err)
 					}
@@ -151,7 +151,7 @@ func TestOneHoldManyHands(t *testing.T) {
 					if _, err := s.Reserve(t.Context(), &Hold{ID: id, Want: 10, Least: 10, Charges: team, Lease: time.Minute}); err != nil && !errors.Is(err, ErrClosed) {
 						t.Errorf("reserve: %v", err)
 					}
-					done, err := s.Settle(t.Context(), id, pricing.Nano(i))
+					done, err := s.Settle(t.Context(), Settlement{ID: id, Actual: pricing.Nano(i)})
 					if err != nil {
 						t.Errorf("settle: %v", err)
 					}

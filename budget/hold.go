@@ -2,9 +2,9 @@
 // at once, not by two gateways, not by a crash between. It is separate because this promise must be provable without the rest:
 // a Memory and a Redis store keep the same rules, and one test suite holds both to them.
 //
-// The life of a hold: Reserve takes it, all budgets or none. Renew keeps it while the call runs. Settle replaces it by the true cost.
-// If nobody settles, Expire turns it into spend at the held amount and keeps an Orphan until its ledger row is durable; a settle
-// that comes later still corrects the spend to the truth. Money held is never set free by time alone.
+// The life of a hold: Reserve takes it, from all budgets and within all limits, or not at all. Renew keeps it while the call runs. Settle
+// replaces it by the true cost. If nobody settles, Expire turns it into spend at the held amount and keeps an Orphan until its ledger
+// row is durable; a settle that comes later still corrects the spend to the truth. Money held is never set free by time alone.
 package budget
 
 import (
@@ -16,15 +16,18 @@ import (
 	"bursar/pricing"
 )
 
-// Hold asks for money on every budget that a request touches.
+// Hold asks for money on every budget that a request touches, and for room within every limit.
 type Hold struct {
 	ID      string        // unique for ever: reserving an ID again returns the same grant, or ErrClosed once it is settled
 	Want    pricing.Nano  // the worst case of the request
 	Least   pricing.Nano  // the smallest amount worth having, 0 to Want
 	Charges []Charge      // the budgets; two charges of one key count once
+	Limits  []Limit       // what bounds its rate; no two have the same key and unit
+	Tokens  int64         // the worst case of the request on limits of tokens
 	Lease   time.Duration // the hold expires into spend this long after the last Reserve or Renew
 	Seed    []byte        // opaque: what an Orphan brings back, so that a ledger row can be written without the gateway that died
 	States  []State       // optional: room for Grant.States, to save an allocation
+	Rates   []Rate        // optional: room for Grant.Rates
 }
 
 // Charge is one budget in one window.
@@ -41,6 +44,10 @@ type Grant struct {
 	Amount pricing.Nano // the largest amount in [Least, Want] that fits every hard charge
 	Short  int          // index of the hard charge with the least room, if it made Amount less than Want; else -1
 	States []State      // of each charge, after the call
+
+	Slow  int           // index of the hard limit that has no room, the one that takes longest to have some; else -1
+	Wait  time.Duration // until Slow has room if nobody else takes it: Never if it is too much at any time, 0 if nobody knows (Concurrent)
+	Rates []Rate        // of each limit, after the call
 }
 
 // State is what a window stands at.
@@ -72,10 +79,11 @@ type Orphan struct {
 	Seed   []byte
 }
 
-// Settlement is one settle of a batch.
+// Settlement is what a hold is replaced by.
 type Settlement struct {
 	ID     string
 	Actual pricing.Nano
+	Tokens int64 // the true count for limits of tokens, or AsHeld
 }
 
 // What callers branch on.
@@ -124,13 +132,18 @@ func (h *Hold) check() error {
 	switch {
 	case h.Least < 0 || h.Want < h.Least || h.Want > MaxAmount:
 		return fmt.Errorf("reserve %q: amounts must be 0 <= Least <= Want <= %d, got Least %d, Want %d", h.ID, MaxAmount, h.Least, h.Want)
+	case h.Tokens < 0 || h.Tokens > MaxTokens:
+		return fmt.Errorf("reserve %q: the tokens must be in 0 to %d, got %d", h.ID, int64(MaxTokens), h.Tokens)
 	case h.Lease < time.Millisecond:
 		return fmt.Errorf("reserve %q: the lease must be at least 1 ms, got %v", h.ID, h.Lease)
 	}
 	if err := checkID(h.ID); err != nil {
 		return err
 	}
-	return checkCharges(h.ID, h.Charges)
+	if err := checkCharges(h.ID, h.Charges); err != nil {
+		return err
+	}
+	return checkLimits(h.ID, h.Limits)
 }
 
 // checkID keeps IDs printable in one line: scripts pack them into lines.
@@ -154,9 +167,12 @@ func checkCharges(id string, charges []Charge) error {
 	return nil
 }
 
-func checkActual(id string, actual pricing.Nano) error {
-	if actual < 0 || actual > MaxAmount {
-		return fmt.Errorf("settle %q: the actual cost must be in 0 to %d, got %d", id, MaxAmount, actual)
+func (s *Settlement) check() error {
+	if s.Actual < 0 || s.Actual > MaxAmount {
+		return fmt.Errorf("settle %q: the actual cost must be in 0 to %d, got %d", s.ID, MaxAmount, s.Actual)
 	}
-	return checkID(id)
+	if s.Tokens < AsHeld || s.Tokens > MaxTokens {
+		return fmt.Errorf("settle %q: the tokens must be in 0 to %d, or AsHeld, got %d", s.ID, int64(MaxTokens), s.Tokens)
+	}
+	return checkID(s.ID)
 }

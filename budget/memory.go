@@ -18,8 +18,10 @@ type Memory struct {
 
 	mu      sync.Mutex
 	base    time.Time     // times are kept as durations since then: on the monotonic clock, if the clock has one
+	second  int64         // see tick
 	seen    time.Duration // the time of the last reserve or expire: near enough for what a settle needs it for
 	windows map[string]*window
+	meters  map[meterKey]*meter
 	ids     map[string]*holding // open, expired, and closed ones that are still remembered
 	leases  holdHeap            // open ones by the end of their lease
 	late    holdHeap            // expired ones by the time they are forgotten
@@ -42,6 +44,9 @@ type holding struct {
 	held     pricing.Nano
 	actual   pricing.Nano
 	windows  []*window     // distinct, once it is open
+	within   []within      // its limits, once it is open
+	tokens   int64         // held on limits of tokens
+	second   int64         // at which it counts on limits per minute
 	until    time.Duration // end of the lease while open, then when it is forgotten
 	at       int           // place in its heap
 	seed     []byte
@@ -68,11 +73,11 @@ func NewMemory(clock func() time.Time, o Options) *Memory {
 	}
 	return &Memory{
 		clock: clock, options: o.withDefaults(), base: clock(),
-		windows: map[string]*window{}, ids: map[string]*holding{}, outbox: map[string]*orphan{},
+		windows: map[string]*window{}, meters: map[meterKey]*meter{}, ids: map[string]*holding{}, outbox: map[string]*orphan{},
 	}
 }
 
-// Reserve holds money on every charge of h, or on none. It returns ErrClosed if h.ID is settled, expired or cancelled. It keeps no
+// Reserve holds money on every charge of h and takes room within every limit, or does neither. It returns ErrClosed if h.ID is settled, expired or cancelled. It keeps no
 // part of h but the ID.
 func (m *Memory) Reserve(_ context.Context, h *Hold) (Grant, error) {
 	if err := h.check(); err != nil {
@@ -87,10 +92,14 @@ func (m *Memory) Reserve(_ context.Context, h *Hold) (Grant, error) {
 		if b.state != holdOpen {
 			return Grant{}, fmt.Errorf("reserve %q: %w", h.ID, ErrClosed)
 		}
-		return Grant{OK: true, Amount: b.held, Short: -1, States: m.states(h.Charges, h.States[:0])}, nil
+		g := Grant{OK: true, Amount: b.held, Short: -1, Slow: -1, States: m.states(h.Charges, h.States[:0])}
+		if len(h.Limits) > 0 {
+			g.Rates = m.ratesOf(h.Limits, h.Rates[:0], m.tick(now))
+		}
+		return g, nil
 	}
 	b := m.holding(h.ID)
-	g, err := m.hold(b, h)
+	g, err := m.hold(b, h, now)
 	if !g.OK {
 		m.recycle(b)
 		return g, err
@@ -103,8 +112,8 @@ func (m *Memory) Reserve(_ context.Context, h *Hold) (Grant, error) {
 }
 
 // hold takes the largest amount of [Least, Want] that fits.
-func (m *Memory) hold(b *holding, h *Hold) (Grant, error) {
-	g := Grant{Amount: h.Want, Short: -1}
+func (m *Memory) hold(b *holding, h *Hold, now time.Duration) (Grant, error) {
+	g := Grant{Amount: h.Want, Short: -1, Slow: -1}
 	for i := range h.Charges {
 		c := &h.Charges[i]
 		w := m.window(c)
@@ -118,7 +127,11 @@ func (m *Memory) hold(b *holding, h *Hold) (Grant, error) {
 		}
 	}
 	g.Amount = max(0, g.Amount) // what costs nothing always fits
-	if g.OK = g.Amount >= h.Least; g.OK {
+	g.OK = g.Amount >= h.Least
+	if len(h.Limits) > 0 {
+		m.limit(b, h, &g, now)
+	}
+	if g.OK {
 		b.held = g.Amount
 		for i, w := range b.windows {
 			if !slices.Contains(b.windows[:i], w) {
@@ -136,14 +149,14 @@ func (m *Memory) hold(b *holding, h *Hold) (Grant, error) {
 	return g, nil
 }
 
-// Settle replaces a hold by the actual cost, exactly once however often it is called.
-func (m *Memory) Settle(_ context.Context, id string, actual pricing.Nano) (Settled, error) {
-	return m.settle(id, actual, nil)
+// Settle replaces a hold by what it truly took, exactly once however often it is called.
+func (m *Memory) Settle(_ context.Context, s Settlement) (Settled, error) {
+	return m.settle(&s, nil)
 }
 
 // Cancel settles a hold at nothing, also one whose Reserve comes later: that is refused.
 func (m *Memory) Cancel(_ context.Context, id string) error {
-	_, err := m.settle(id, 0, nil)
+	_, err := m.settle(&Settlement{ID: id}, nil)
 	return err
 }
 
@@ -153,13 +166,14 @@ func (m *Memory) Charge(_ context.Context, id string, charges []Charge, amount p
 	if err := checkCharges(id, charges); err != nil {
 		return Settled{}, err
 	}
-	return m.settle(id, amount, &charges)
+	return m.settle(&Settlement{ID: id, Actual: amount, Tokens: AsHeld}, &charges)
 }
 
-func (m *Memory) settle(id string, actual pricing.Nano, charges *[]Charge) (Settled, error) {
-	if err := checkActual(id, actual); err != nil {
+func (m *Memory) settle(s *Settlement, charges *[]Charge) (Settled, error) {
+	if err := s.check(); err != nil {
 		return Settled{}, err
 	}
+	id, actual := s.ID, s.Actual
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.seen
@@ -177,6 +191,7 @@ func (m *Memory) settle(id string, actual pricing.Nano, charges *[]Charge) (Sett
 			w.held -= b.held
 			w.spent += actual
 		}
+		b.leave(s.Tokens)
 		m.leases.remove(b)
 		m.close(b, holdSettled, actual, now)
 	case b.state == holdExpired:
@@ -187,9 +202,9 @@ func (m *Memory) settle(id string, actual pricing.Nano, charges *[]Charge) (Sett
 		b.orphaned = !m.withdraw(id)
 		m.close(b, holdLate, actual, now)
 	default:
-		s := b.settled()
-		s.Applied = false
-		return s, nil
+		before := b.settled()
+		before.Applied = false
+		return before, nil
 	}
 	return b.settled(), nil
 }
@@ -254,7 +269,7 @@ func (m *Memory) RenewAll(ctx context.Context, ids []string, lease time.Duration
 func (m *Memory) SettleBatch(ctx context.Context, batch []Settlement, results []Settled) error {
 	for i, s := range batch {
 		var err error
-		if results[i], err = m.Settle(ctx, s.ID, s.Actual); err != nil {
+		if results[i], err = m.Settle(ctx, s); err != nil {
 			return err
 		}
 	}

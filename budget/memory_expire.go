@@ -33,6 +33,7 @@ func (m *Memory) Expire(context.Context) error {
 			w.held -= b.held
 			w.spent += b.held
 		}
+		b.leave(AsHeld)
 		b.state, b.until = holdExpired, now+m.options.Late
 		m.late.push(b)
 		m.outbox[b.id] = &orphan{Orphan: Orphan{ID: b.id, Amount: b.held, Seed: append([]byte(nil), b.seed...)}}
@@ -43,6 +44,7 @@ func (m *Memory) Expire(context.Context) error {
 			delete(m.windows, key)
 		}
 	}
+	m.forgetMeters(m.tick(now))
 	return nil
 }
 

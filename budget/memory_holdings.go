@@ -15,7 +15,7 @@ func (m *Memory) holding(id string) *holding {
 	}
 	b := m.free[n-1]
 	m.free = m.free[:n-1]
-	*b = holding{id: id, windows: b.windows[:0], seed: b.seed[:0]}
+	*b = holding{id: id, windows: b.windows[:0], within: b.within[:0], seed: b.seed[:0]}
 	return b
 }
 

@@ -63,9 +63,9 @@ func (m *model) reserve(h *Hold) (Grant, error) {
 		if old.state != "open" {
 			return Grant{}, ErrClosed
 		}
-		return Grant{OK: true, Amount: old.held, Short: -1, States: m.states(h.Charges)}, nil
+		return Grant{OK: true, Amount: old.held, Short: -1, Slow: -1, States: m.states(h.Charges)}, nil
 	}
-	g := Grant{OK: true, Amount: h.Want, Short: -1, States: m.states(h.Charges)}
+	g := Grant{OK: true, Amount: h.Want, Short: -1, Slow: -1, States: m.states(h.Charges)}
 	for i, s := range g.States {
 		if h.Charges[i].Hard && s.Room() < g.Amount {
 			g.Amount, g.Short = s.Room(), i
@@ -204,11 +204,11 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		actual := amount(t, "actual", most)
 		if rapid.Bool().Draw(t, "batched") {
 			got := make([]Settled, 1)
-			must(t, handle(t).SettleBatch(ctx, []Settlement{{id, actual}}, got))
+			must(t, handle(t).SettleBatch(ctx, []Settlement{{ID: id, Actual: actual}}, got))
 			equal(t, "settled", got[0], r.settle(id, actual, nil, false))
 			return
 		}
-		got, err := handle(t).Settle(ctx, id, actual)
+		got, err := handle(t).Settle(ctx, Settlement{ID: id, Actual: actual})
 		must(t, err)
 		equal(t, "settled", got, r.settle(id, actual, nil, false))
 	}

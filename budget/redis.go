@@ -75,7 +75,7 @@ func keepsDeadlines(client redis.UniversalClient) bool {
 	}
 }
 
-// Reserve holds money on every charge of h, or on none. It returns ErrClosed if h.ID is settled, expired or cancelled.
+// Reserve holds money on every charge of h and takes room within every limit, or does neither. It returns ErrClosed if h.ID is settled, expired or cancelled.
 func (r *Redis) Reserve(ctx context.Context, h *Hold) (Grant, error) {
 	if err := h.check(); err != nil {
 		return Grant{}, err
@@ -85,22 +85,27 @@ func (r *Redis) Reserve(ctx context.Context, h *Hold) (Grant, error) {
 		known = *epoch
 	}
 	budgets := distinct(h.Charges)
-	keys := append(make([]string, 0, 5+len(budgets)), r.keys.holds, r.keys.seeds, r.keys.leases, r.keys.closed(h.ID), r.keys.epoch)
-	args := append(make([]any, 0, 8+2*len(budgets)), h.ID, int64(h.Want), int64(h.Least), h.Lease.Milliseconds(), h.Seed,
-		r.drift.Milliseconds(), known, fresh)
+	keys := append(make([]string, 0, 5+len(budgets)+len(h.Limits)), r.keys.holds, r.keys.seeds, r.keys.leases, r.keys.closed(h.ID), r.keys.epoch)
+	args := append(make([]any, 0, 10+2*len(budgets)+2*len(h.Limits)), h.ID, int64(h.Want), int64(h.Least), h.Lease.Milliseconds(), h.Seed,
+		r.drift.Milliseconds(), known, fresh, len(h.Limits), h.Tokens)
 	for _, b := range budgets {
 		keys = append(keys, r.keys.counter(b.key))
 		args = append(args, b.limitText(), forgetAt(b.ends))
+	}
+	meters, left := inOrder(h.Limits)
+	for _, at := range meters {
+		keys = append(keys, r.keys.meter(&h.Limits[at]))
+		args = append(args, h.Limits[at].Unit.String(), h.Limits[at].text())
 	}
 	reply, err := r.run(ctx, reserveScript, keys, args...)
 	if err != nil {
 		return Grant{}, fmt.Errorf("reserve %q: %w", h.ID, err)
 	}
-	return r.granted(h, budgets, keys[5:], reply)
+	return r.granted(h, budgets, meters, keys[5:5+len(budgets)+left], reply)
 }
 
 // granted reads the reply of reserve.lua.
-func (r *Redis) granted(h *Hold, budgets []distinctCharge, counters, reply []string) (Grant, error) {
+func (r *Redis) granted(h *Hold, budgets []distinctCharge, meters []int, counters, reply []string) (Grant, error) {
 	switch reply[0] {
 	case "lost":
 		return Grant{}, fmt.Errorf("reserve %q: %w: restore the windows from the ledger, then Resume: %w", h.ID, ErrStoreLost, ErrStoreDown)
@@ -113,12 +118,18 @@ func (r *Redis) granted(h *Hold, budgets []distinctCharge, counters, reply []str
 		r.epoch.CompareAndSwap(nil, &reply[1])
 	}
 	amounts, err := parseAmounts(reply[2:])
-	if err != nil || len(amounts) != 2+2*len(budgets) {
+	if err != nil || len(amounts) != 2+2*len(budgets)+len(meters) {
 		return Grant{}, fmt.Errorf("reserve %q: reply %q cannot be understood: %w", h.ID, reply, ErrStoreDown)
 	}
-	g := Grant{OK: reply[0] != "short", Amount: amounts[0], Short: -1}
-	if i := int(amounts[1]); i > 0 {
-		g.Short = budgets[i-1].strictest
+	g := Grant{OK: true, Amount: amounts[0], Short: -1, Slow: -1}
+	switch i := int(amounts[1]) - 1; {
+	case reply[0] == "slow":
+		g.OK, g.Amount, g.Slow, g.Wait = false, 0, meters[i], time.Duration(amounts[0])*time.Millisecond
+		if amounts[0] < 0 {
+			g.Wait = Never
+		}
+	case i >= 0:
+		g.OK, g.Short = reply[0] != "short", budgets[i].strictest
 	}
 	var added pricing.Nano
 	if reply[0] == "held" {
@@ -129,20 +140,21 @@ func (r *Redis) granted(h *Hold, budgets []distinctCharge, counters, reply []str
 		at := 2 + 2*indexOf(budgets, h.Charges[i].Key)
 		g.States = append(g.States, State{Spent: amounts[at], Held: amounts[at+1] + added, Limit: h.Charges[i].Limit})
 	}
+	g.rates(h, meters, amounts[2+2*len(budgets):], reply[0] == "held")
 	if g.OK {
 		r.remember(h.ID, counters, h.Lease)
 	}
 	return g, nil
 }
 
-// Settle replaces a hold by the actual cost, exactly once however often it is called.
-func (r *Redis) Settle(ctx context.Context, id string, actual pricing.Nano) (Settled, error) {
-	return r.settle(ctx, id, actual, nil)
+// Settle replaces a hold by what it truly took, exactly once however often it is called.
+func (r *Redis) Settle(ctx context.Context, s Settlement) (Settled, error) {
+	return r.settle(ctx, &s, nil)
 }
 
 // Cancel settles a hold at nothing, also one whose Reserve has not arrived yet: that is refused when it does.
 func (r *Redis) Cancel(ctx context.Context, id string) error {
-	_, err := r.settle(ctx, id, 0, nil)
+	_, err := r.settle(ctx, &Settlement{ID: id}, nil)
 	return err
 }
 
@@ -152,14 +164,15 @@ func (r *Redis) Charge(ctx context.Context, id string, charges []Charge, amount 
 	if err := checkCharges(id, charges); err != nil {
 		return Settled{}, err
 	}
-	return r.settle(ctx, id, amount, &charges)
+	return r.settle(ctx, &Settlement{ID: id, Actual: amount, Tokens: AsHeld}, &charges)
 }
 
-func (r *Redis) settle(ctx context.Context, id string, actual pricing.Nano, charges *[]Charge) (Settled, error) {
-	if err := checkActual(id, actual); err != nil {
+func (r *Redis) settle(ctx context.Context, s *Settlement, charges *[]Charge) (Settled, error) {
+	if err := s.check(); err != nil {
 		return Settled{}, err
 	}
-	counters, args := r.settleArgs(id, actual, charges)
+	id := s.ID
+	counters, args := r.settleArgs(s, charges)
 	for range 3 { // the counters of a hold never change, so two rounds do
 		reply, err := r.run(ctx, settleScript, r.settleKeys(id, counters), args...)
 		if err != nil {
@@ -174,10 +187,10 @@ func (r *Redis) settle(ctx context.Context, id string, actual pricing.Nano, char
 	return Settled{}, fmt.Errorf("settle %q: its counters change while it is settled: %w", id, ErrStoreDown)
 }
 
-func (r *Redis) settleArgs(id string, actual pricing.Nano, charges *[]Charge) (counters []string, args []any) {
-	args = []any{id, int64(actual), r.options.Remember.Milliseconds(), "0"}
+func (r *Redis) settleArgs(s *Settlement, charges *[]Charge) (counters []string, args []any) {
+	args = []any{s.ID, int64(s.Actual), r.options.Remember.Milliseconds(), "0", s.Tokens}
 	if charges == nil {
-		return r.recall(id), args
+		return r.recall(s.ID), args
 	}
 	args[3] = "1"
 	for _, b := range distinct(*charges) {

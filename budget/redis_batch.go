@@ -11,11 +11,12 @@ import (
 // again, the results then tell what was done.
 func (r *Redis) SettleBatch(ctx context.Context, batch []Settlement, results []Settled) error {
 	calls := make([]call, len(batch))
-	for i, s := range batch {
-		if err := checkActual(s.ID, s.Actual); err != nil {
+	for i := range batch {
+		s := &batch[i]
+		if err := s.check(); err != nil {
 			return err
 		}
-		counters, args := r.settleArgs(s.ID, s.Actual, nil)
+		counters, args := r.settleArgs(s, nil)
 		calls[i] = call{r.settleKeys(s.ID, counters), args}
 	}
 	deadline, cancel := context.WithTimeout(ctx, r.options.Timeout)
@@ -27,7 +28,7 @@ func (r *Redis) SettleBatch(ctx context.Context, batch []Settlement, results []S
 	for i, s := range batch {
 		reply := texts(replies[i])
 		if len(reply) > 0 && reply[0] == "counters" { // another process took this hold
-			results[i], err = r.Settle(ctx, s.ID, s.Actual)
+			results[i], err = r.Settle(ctx, s)
 		} else {
 			r.forget(s.ID)
 			results[i], err = settled(s.ID, reply)

@@ -27,17 +27,26 @@ func newKeyspace(org string) keyspace {
 // counter is the hash {spent, held} of one window of one budget.
 func (k *keyspace) counter(charge string) string { return k.prefix + "window:" + charge }
 
+// meter counts for one limit: a hash of seconds, or a number for Concurrent.
+func (k *keyspace) meter(l *Limit) string { return k.prefix + l.Unit.String() + ":" + l.Key }
+
 // closed tells what became of a hold, for as long as that matters.
 func (k *keyspace) closed(id string) string { return k.prefix + "closed:" + id }
 
 //go:embed scripts/money.lua
 var moneyLua string
 
+//go:embed scripts/limits.lua
+var limitsLua string
+
 //go:embed scripts/reserve.lua
 var reserveLua string
 
 //go:embed scripts/settle.lua
 var settleLua string
+
+//go:embed scripts/rates.lua
+var ratesLua string
 
 //go:embed scripts/due.lua
 var dueLua string
@@ -53,10 +62,11 @@ var orphansLua string
 
 // The scripts are run by their digest; a server that does not know one yet is sent its text.
 var (
-	reserveScript = redis.NewScript(moneyLua + reserveLua)
-	settleScript  = redis.NewScript(moneyLua + settleLua)
+	reserveScript = redis.NewScript(moneyLua + limitsLua + reserveLua)
+	settleScript  = redis.NewScript(moneyLua + limitsLua + settleLua)
+	ratesScript   = redis.NewScript(moneyLua + limitsLua + ratesLua)
 	dueScript     = redis.NewScript(moneyLua + dueLua)
-	expireScript  = redis.NewScript(moneyLua + expireLua)
+	expireScript  = redis.NewScript(moneyLua + limitsLua + expireLua)
 	renewScript   = redis.NewScript(moneyLua + renewLua)
 	orphansScript = redis.NewScript(moneyLua + orphansLua)
 )

@@ -27,8 +27,8 @@ func TestRedisIsDown(t *testing.T) {
 				_, err := s.Reserve(ctx, &Hold{ID: "a", Want: 1, Charges: team, Lease: time.Minute})
 				return err
 			},
-			"settle":  func() error { _, err := s.Settle(ctx, "a", 1); return err },
-			"batch":   func() error { return s.SettleBatch(ctx, []Settlement{{"a", 1}}, make([]Settled, 1)) },
+			"settle":  func() error { _, err := s.Settle(ctx, Settlement{ID: "a", Actual: 1}); return err },
+			"batch":   func() error { return s.SettleBatch(ctx, []Settlement{{ID: "a", Actual: 1}}, make([]Settled, 1)) },
 			"cancel":  func() error { return s.Cancel(ctx, "a") },
 			"charge":  func() error { _, err := s.Charge(ctx, "a", team, 1); return err },
 			"renew":   func() error { return s.Renew(ctx, "a", time.Minute) },
@@ -38,6 +38,7 @@ func TestRedisIsDown(t *testing.T) {
 			"ack":     func() error { return s.AckOrphan(ctx, "a") },
 			"open":    func() error { _, err := s.Open(ctx); return err },
 			"known":   func() error { _, err := s.Known(ctx); return err },
+			"rates":   func() error { return s.Rates(ctx, []Limit{{Key: "team"}}, make([]Rate, 1)) },
 			"check":   func() error { _, err := s.Check(ctx); return err },
 		} {
 			start := time.Now()
@@ -71,7 +72,7 @@ func TestRedisSaysAnError(t *testing.T) {
 	must(t, err)
 	reserve(t, s, "a", 1, 1, hard("team", 10))
 	server.SetError("LOADING Redis is loading the dataset in memory")
-	if _, err := s.Settle(t.Context(), "a", 1); !errors.Is(err, ErrStoreDown) || !strings.Contains(err.Error(), "LOADING") {
+	if _, err := s.Settle(t.Context(), Settlement{ID: "a", Actual: 1}); !errors.Is(err, ErrStoreDown) || !strings.Contains(err.Error(), "LOADING") {
 		t.Errorf("settle: %v", err)
 	}
 	server.SetError("")
@@ -196,7 +197,7 @@ func TestRedisComesBack(t *testing.T) {
 	team := hard("team", 100)
 	reserve(t, s, "a", 10, 10, team)
 	server.Close()
-	if _, err := s.Settle(t.Context(), "a", 4); !errors.Is(err, ErrStoreDown) {
+	if _, err := s.Settle(t.Context(), Settlement{ID: "a", Actual: 4}); !errors.Is(err, ErrStoreDown) {
 		t.Fatalf("settle while it is down: %v, want ErrStoreDown", err)
 	}
 	must(t, server.Restart())

@@ -23,7 +23,7 @@ import (
 // store is what Memory and Redis have in common: one suite holds both to the same rules.
 type store interface {
 	Reserve(ctx context.Context, h *Hold) (Grant, error)
-	Settle(ctx context.Context, id string, actual pricing.Nano) (Settled, error)
+	Settle(ctx context.Context, s Settlement) (Settled, error)
 	SettleBatch(ctx context.Context, batch []Settlement, results []Settled) error
 	Cancel(ctx context.Context, id string) error
 	Charge(ctx context.Context, id string, charges []Charge, amount pricing.Nano) (Settled, error)
@@ -35,6 +35,7 @@ type store interface {
 	AckOrphan(ctx context.Context, id string) error
 	Open(ctx context.Context) (int, error)
 	Known(ctx context.Context) (bool, error)
+	Rates(ctx context.Context, limits []Limit, out []Rate) error
 }
 
 // bench is a store under test: several handles on one store, as a fleet has, and its clock.
@@ -190,7 +191,7 @@ func reserve(t testing.TB, s store, id string, want, least pricing.Nano, charges
 
 func settle(t testing.TB, s store, id string, actual pricing.Nano) Settled {
 	t.Helper()
-	done, err := s.Settle(t.Context(), id, actual)
+	done, err := s.Settle(t.Context(), Settlement{ID: id, Actual: actual})
 	if err != nil {
 		t.Fatalf("settle %s: %v", id, err)
 	}
@@ -236,7 +237,7 @@ func TestReserveAndSettle(t *testing.T) {
 		team, org, user := hard("team=search/monthly/2026-11", 100), hard("org/monthly/2026-11", 1000), soft("user=ann/daily/2026-11-23", 5)
 		all := []Charge{team, org, user}
 		g := reserve(t, s, "a", 60, 60, all...)
-		wantEqual(t, "grant", g, Grant{OK: true, Amount: 60, Short: -1, States: []State{{0, 60, 100}, {0, 60, 1000}, {0, 60, 5}}})
+		wantEqual(t, "grant", g, Grant{OK: true, Amount: 60, Short: -1, Slow: -1, States: []State{{0, 60, 100}, {0, 60, 1000}, {0, 60, 5}}})
 		wantStates(t, s, all, 0, 60, 0, 60, 0, 60)
 		wantEqual(t, "settled", settle(t, s, "a", 25), Settled{Applied: true, Held: 60})
 		wantStates(t, s, all, 25, 0, 25, 0, 25, 0)
@@ -244,16 +245,16 @@ func TestReserveAndSettle(t *testing.T) {
 		wantStates(t, s, all, 25, 0, 25, 0, 25, 0)
 
 		g = reserve(t, s, "b", 80, 10, all...)
-		wantEqual(t, "shrunk grant", g, Grant{OK: true, Amount: 75, Short: 0, States: []State{{25, 75, 100}, {25, 75, 1000}, {25, 75, 5}}})
+		wantEqual(t, "shrunk grant", g, Grant{OK: true, Amount: 75, Short: 0, Slow: -1, States: []State{{25, 75, 100}, {25, 75, 1000}, {25, 75, 5}}})
 		g = reserve(t, s, "c", 80, 10, org, team)
-		wantEqual(t, "refusal", g, Grant{Short: 1, States: []State{{25, 75, 1000}, {25, 75, 100}}})
+		wantEqual(t, "refusal", g, Grant{Short: 1, Slow: -1, States: []State{{25, 75, 1000}, {25, 75, 100}}})
 		g = reserve(t, s, "free", 0, 0, all...)
 		wantEqual(t, "a free call on a full budget", g.OK, true)
 		wantEqual(t, "free settle", settle(t, s, "free", 0), Settled{Applied: true})
 		wantEqual(t, "overrun", settle(t, s, "b", 80), Settled{Applied: true, Held: 75, Overrun: 5})
 		wantStates(t, s, all, 105, 0, 105, 0, 105, 0)
 		wantEqual(t, "a free call on an overspent budget", reserve(t, s, "free2", 0, 0, all...).OK, true)
-		wantEqual(t, "without charges", reserve(t, s, "none", 7, 7), Grant{OK: true, Amount: 7, Short: -1})
+		wantEqual(t, "without charges", reserve(t, s, "none", 7, 7), Grant{OK: true, Amount: 7, Short: -1, Slow: -1})
 		wantEqual(t, "settle without charges", settle(t, s, "none", 7), Settled{Applied: true, Held: 7})
 	})
 }
@@ -279,7 +280,7 @@ func TestOneKeyChargedTwiceCountsOnce(t *testing.T) {
 		s := b.handles[0]
 		warn, wide, strict := soft("team", 10), hard("team", 100), hard("team", 50)
 		g := reserve(t, s, "a", 80, 10, warn, wide, strict)
-		wantEqual(t, "grant", g, Grant{OK: true, Amount: 50, Short: 2, States: []State{{0, 50, 10}, {0, 50, 100}, {0, 50, 50}}})
+		wantEqual(t, "grant", g, Grant{OK: true, Amount: 50, Short: 2, Slow: -1, States: []State{{0, 50, 10}, {0, 50, 100}, {0, 50, 50}}})
 		settle(t, s, "a", 20)
 		wantStates(t, s, []Charge{warn}, 20, 0)
 	})
@@ -363,7 +364,7 @@ func TestLargeBudgets(t *testing.T) {
 		wantEqual(t, "a full budget", reserve(t, s, "c", 1, 1, company).OK, false)
 		settle(t, s, "b", 2)
 		wantStates(t, s, []Charge{company}, year-1, 0)
-		wantEqual(t, "the last one", reserve(t, s, "d", year, 1, company), Grant{OK: true, Amount: 1, Short: 0, States: []State{{year - 1, 1, year}}})
+		wantEqual(t, "the last one", reserve(t, s, "d", year, 1, company), Grant{OK: true, Amount: 1, Short: 0, Slow: -1, States: []State{{year - 1, 1, year}}})
 		wide := hard("org/total", maxUsed)
 		wantEqual(t, "a large hold", reserve(t, s, "e", MaxAmount, MaxAmount, wide).OK, true)
 		wantEqual(t, "a large settle", settle(t, s, "e", MaxAmount-1), Settled{Applied: true, Held: MaxAmount})
@@ -430,7 +431,7 @@ func TestBadHoldsAreRefused(t *testing.T) {
 		f(Hold{ID: "a", Lease: 1e9, Charges: []Charge{{}}}, "empty")
 		f(Hold{ID: "a", Lease: 1e9, Charges: []Charge{{Key: "a\nb"}}}, "line break")
 		f(Hold{ID: "a", Lease: 1e9, Charges: []Charge{{Key: "a", Limit: -1}}}, "limit")
-		if _, err := b.handles[0].Settle(t.Context(), "a", -1); err == nil {
+		if _, err := b.handles[0].Settle(t.Context(), Settlement{ID: "a", Actual: -1}); err == nil {
 			t.Error("settle of a negative cost: no error")
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"bursar/budget"
 	"bursar/exchange"
 	"bursar/ledger"
 )
@@ -43,7 +44,7 @@ func (s *Server) recoverHold(ctx context.Context, open ledger.OpenHold, seed led
 	if ended {
 		cost = entered.Cost
 	}
-	settled, err := s.budgets.Settle(ctx, open.ID, cost)
+	settled, err := s.budgets.Settle(ctx, budget.Settlement{ID: open.ID, Actual: cost, Tokens: budget.AsHeld})
 	if err != nil {
 		return err
 	}

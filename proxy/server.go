@@ -52,12 +52,13 @@ type Server struct {
 // Budgets is the store that holds money. budget.Memory and budget.Redis are such stores.
 type Budgets interface {
 	Reserve(ctx context.Context, h *budget.Hold) (budget.Grant, error)
-	Settle(ctx context.Context, id string, actual pricing.Nano) (budget.Settled, error)
+	Settle(ctx context.Context, s budget.Settlement) (budget.Settled, error)
 	SettleBatch(ctx context.Context, batch []budget.Settlement, results []budget.Settled) error
 	Cancel(ctx context.Context, id string) error
 	Charge(ctx context.Context, id string, charges []budget.Charge, amount pricing.Nano) (budget.Settled, error)
 	RenewAll(ctx context.Context, ids []string, lease time.Duration) error
 	States(ctx context.Context, charges []budget.Charge, into []budget.State) error
+	Rates(ctx context.Context, limits []budget.Limit, into []budget.Rate) error
 	Known(ctx context.Context) (bool, error)
 	Expire(ctx context.Context) error
 	Orphans(ctx context.Context, most int) ([]budget.Orphan, error)

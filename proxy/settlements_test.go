@@ -71,7 +71,7 @@ func TestReloadCountsNothingTwice(t *testing.T) {
 	must(t, err)
 	must(t, h.ledger.Append(&ledger.Row{ID: "r", Time: time.Now().UnixNano(), Team: "search", Cost: 500, Baseline: 500}))
 	must(t, h.Use(parse(t, h.up, "budgets: [ { everyone: true, total_usd: 2 } ]\n")))
-	_, err = h.budgets.Settle(t.Context(), "r", 500)
+	_, err = h.budgets.Settle(t.Context(), budget.Settlement{ID: "r", Actual: 500})
 	must(t, err)
 	if now := h.standing(); now.Spent != 500 || now.Spent != h.spent() {
 		t.Errorf("the counter has %d, the ledger %d", now.Spent, h.spent())

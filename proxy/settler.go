@@ -43,7 +43,7 @@ func newSettler() settler {
 func (s *Server) settleLater(t *trip, actual pricing.Nano) {
 	if s.Embedded {
 		s.leases.remove(t.hold.ID)
-		settled, err := s.budgets.Settle(context.Background(), t.hold.ID, actual)
+		settled, err := s.budgets.Settle(context.Background(), budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: budget.AsHeld})
 		if err != nil {
 			s.Warn("settle a hold", err)
 		}
@@ -53,7 +53,7 @@ func (s *Server) settleLater(t *trip, actual pricing.Nano) {
 		s.overrun(t.hold.ID, &settled)
 		return
 	}
-	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual}, slices.Clone(t.charges), t.row(), s.settling.summed.Load()}
+	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: budget.AsHeld}, slices.Clone(t.charges), t.row(), s.settling.summed.Load()}
 	q := &s.settling
 	q.mu.Lock()
 	closed := q.closed

@@ -3,9 +3,10 @@
 -- KEYS 1 holds  2 seeds  3 leases  4 closed (see reserve)
 --      5 outbox   zset, id of each orphan by the time it may be handed out (again); 0 if it never was
 --      6 orphans  hash, id -> amount and seed of each orphan
---      7.. the counters that the hold is charged to; if they are not these, nothing is done and the reply names them
--- ARGV 1 id  2 actual  3 how long to remember the id, ms  4 '1': charge the counters if there is no such hold
---      5.. if so, for each counter: the Unix time at which Redis may forget it, '0' for never
+--      7.. the keys of the hold's record: the counters that it is charged to, then the meters that it must leave; if they are not these,
+--          nothing is done and the reply names them
+-- ARGV 1 id  2 actual  3 how long to remember the id, ms  4 '1': charge the counters if there is no such hold  5 the true tokens or -1
+--      6.. if so, for each counter: the Unix time at which Redis may forget it, '0' for never
 --
 -- Returns {verdict, held, actual, orphaned}, verdicts: settled; late; charged; full; unknown; or what an earlier settle did, as
 -- {'again', verdict, held, actual, orphaned}; or {'counters', names}.
@@ -19,7 +20,7 @@ end
 
 local record = redis.call('HGET', KEYS[1], id)
 if record then
-  local held, names = unpack_record(record)
+  local header, names = unpack_record(record)
   if names ~= table.concat(KEYS, '\n', 7) then
     return {'counters', names}
   end
@@ -27,9 +28,13 @@ if record then
   redis.call('HDEL', KEYS[1], id)
   redis.call('HDEL', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
-  for i = 7, #KEYS do
+  local held, counters, measured, tokens, second = unpack_header(header, #KEYS - 6)
+  for i = 7, 6 + counters do
     subtract(KEYS[i], 'held', held)
     add(KEYS[i], 'spent', actual)
+  end
+  if measured then
+    leave(7 + counters, measured, tokens, second, tonumber(ARGV[5]))
   end
   return close('settled', held, '0')
 end
@@ -72,8 +77,8 @@ if charge then
   for i = 7, #KEYS do
     local created = redis.call('EXISTS', KEYS[i]) == 0
     add(KEYS[i], 'spent', actual)
-    if created and actual ~= '0' and ARGV[i - 2] ~= '0' then
-      redis.call('EXPIREAT', KEYS[i], ARGV[i - 2])
+    if created and actual ~= '0' and ARGV[i - 1] ~= '0' then
+      redis.call('EXPIREAT', KEYS[i], ARGV[i - 1])
     end
   end
   return close('charged', '0', '0')
