@@ -21,5 +21,6 @@ type Identity struct {
 	KeyID   string // public id of the key, safe to log; never the key itself
 	Team    string
 	Project string
-	User    string // end user, from the body's `user` field or the key
+	User    string    // end user, from the body's `user` field or the key
+	Scope   *KeyScope // what the key may use; nil is everything
 }

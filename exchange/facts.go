@@ -10,7 +10,8 @@ type Facts struct {
 	Project string
 	Key     string // key id
 	User    string
-	Tags    []Tag // from x-bursar-tag-NAME headers, sorted by name
+	Tags    []Tag     // from x-bursar-tag-NAME headers and the key, sorted by name
+	Scope   *KeyScope // what the key may use; nil is everything
 
 	Model  string // what the client asked for: auto, a model of the policy, or provider/model
 	Stream bool

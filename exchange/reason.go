@@ -28,6 +28,7 @@ const (
 	ReasonStreamBroken           // the provider's stream ended early
 	ReasonBadRequest             // the body or a header cannot be understood
 	ReasonUnauthorized           // no key, or not a known one
+	ReasonNotAllowed             // the key may not use what was asked for
 	ReasonBodyTooLarge
 	ReasonContextTooLong // the prompt fits no candidate's context window
 	ReasonOrphaned       // the gateway died; the hold expired into spend
@@ -38,7 +39,7 @@ const (
 var reasonNames = [reasonCount]string{
 	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
 	"budget_spent", "budget_store_down", "cap_shrunk", "exact_hit", "answered", "fallback", "provider_failed",
-	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "body_too_large", "context_too_long",
+	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
 	"orphaned", "internal",
 }
 

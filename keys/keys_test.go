@@ -2,11 +2,13 @@ package keys
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("KEYS_TEST_APPEND"); dir != "" { // the other process of TestTwoProcessesAppend
 		for range 20 {
-			if _, _, err := Add(dir, Options{Team: "other"}); err != nil {
+			if _, _, err := File(dir).Add(context.Background(), Terms{Team: "other"}); err != nil {
 				fmt.Println(err)
 				os.Exit(1)
 			}
@@ -41,9 +43,9 @@ func open(t *testing.T, dir string, o RingOptions) *Ring {
 	return r
 }
 
-func add(t *testing.T, dir string, o Options) (Secret, Key) {
+func add(t *testing.T, dir string, terms Terms) (Secret, Key) {
 	t.Helper()
-	s, k, err := Add(dir, o)
+	s, k, err := File(dir).Add(t.Context(), terms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,13 +56,18 @@ func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
-	good, goodKey := add(t, dir, Options{Team: "data-science", Project: "churn", User: "ann", Name: "notebook"})
-	brief, _ := add(t, dir, Options{Team: "search", Expires: now.Add(time.Hour), Now: clock})
-	gone, goneKey := add(t, dir, Options{Team: "search"})
-	if err := Revoke(dir, goneKey.ID); err != nil {
+	good, goodKey := add(t, dir, Terms{Team: "data-science", Project: "churn", User: "ann", Name: "notebook"})
+	then := File(dir)
+	then.Now = clock
+	brief, _, err := then.Add(t.Context(), Terms{Team: "search", Expires: now.Add(time.Hour)})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Revoke(dir, goneKey.ID); err != nil {
+	gone, goneKey := add(t, dir, Terms{Team: "search"})
+	if err := File(dir).Revoke(t.Context(), goneKey.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := File(dir).Revoke(t.Context(), goneKey.ID); err != nil {
 		t.Fatalf("a second revocation: %v", err)
 	}
 	r := open(t, dir, RingOptions{Now: clock})
@@ -93,7 +100,7 @@ func TestFind(t *testing.T) {
 
 func TestFindAllocatesNothing(t *testing.T) {
 	dir := t.TempDir()
-	good, _ := add(t, dir, Options{Team: "search", Expires: time.Now().Add(time.Hour)})
+	good, _ := add(t, dir, Terms{Team: "search", Expires: time.Now().Add(time.Hour)})
 	r := open(t, dir, RingOptions{})
 	for _, key := range [][]byte{[]byte(good.Reveal()), []byte(newSecret("search").Reveal()), []byte("nonsense")} {
 		if n := testing.AllocsPerRun(100, func() { _, _ = r.Find(key) }); n != 0 {
@@ -143,7 +150,7 @@ func TestSecretsDiffer(t *testing.T) {
 // The text of a key is nowhere: not in the file, not in an error, not in what prints or marshals.
 func TestKeyTextNeverLeaks(t *testing.T) {
 	dir := t.TempDir()
-	secret, key := add(t, dir, Options{Team: "search"})
+	secret, key := add(t, dir, Terms{Team: "search"})
 	text := secret.Reveal()
 	random := text[len("sk-bursar-search-"):]
 	var shown []string
@@ -159,14 +166,14 @@ func TestKeyTextNeverLeaks(t *testing.T) {
 		}
 		shown = append(shown, err.Error())
 	}
-	_, _, err := Add(dir, Options{Team: text})
+	_, _, err := File(dir).Add(t.Context(), Terms{Team: text})
 	fails(err)
-	for _, o := range []Options{{Team: "x", Name: text}, {Team: "x", User: "a " + text}, {Team: "x", Project: text}} {
-		_, _, err = Add(dir, o)
+	for _, terms := range []Terms{{Team: "x", Name: text}, {Team: "x", User: "a " + text}, {Team: "x", Project: text}, {Team: "x", Models: []string{text}}} {
+		_, _, err = File(dir).Add(t.Context(), terms)
 		fails(err)
 	}
-	fails(Revoke(dir, random))
-	fails(Revoke(dir, text+"x"))
+	fails(File(dir).Revoke(t.Context(), random))
+	fails(File(dir).Revoke(t.Context(), text+"x"))
 	r := open(t, dir, RingOptions{})
 	_, err = r.Find([]byte(text + "x"))
 	fails(err)
@@ -179,7 +186,7 @@ func TestKeyTextNeverLeaks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, fileName), []byte(text+"\n{}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = List(dir)
+	_, err = File(dir).List(t.Context())
 	fails(err)
 	for _, s := range shown {
 		if strings.Contains(s, random) || strings.Contains(s, random[:12]) {
@@ -190,38 +197,38 @@ func TestKeyTextNeverLeaks(t *testing.T) {
 
 func TestRevokeByKeyText(t *testing.T) {
 	dir := t.TempDir()
-	secret, key := add(t, dir, Options{Team: "search"})
-	if err := Revoke(dir, secret.Reveal()); err != nil {
+	secret, key := add(t, dir, Terms{Team: "search"})
+	if err := File(dir).Revoke(t.Context(), secret.Reveal()); err != nil {
 		t.Fatal(err)
 	}
-	all, err := List(dir)
+	all, err := File(dir).List(t.Context())
 	if err != nil || len(all) != 1 || all[0].ID != key.ID || all[0].Revoked.IsZero() {
 		t.Errorf("got %+v, %v", all, err)
 	}
-	if err := Revoke(dir, "k-000000000000"); err == nil || !strings.Contains(err.Error(), "no such key") {
+	if err := File(dir).Revoke(t.Context(), "k-000000000000"); err == nil || !strings.Contains(err.Error(), "no such key") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestAddRefuses(t *testing.T) {
 	now := time.Now()
-	f := func(o Options, want string) {
+	f := func(terms Terms, want string) {
 		t.Helper()
-		if _, _, err := Add(t.TempDir(), o); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := File(t.TempDir()).Add(t.Context(), terms); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
 	for _, team := range []string{"", "Search", "a b", "-a", "a-", "ü", "a/b", "a.b", strings.Repeat("a", 64)} {
-		f(Options{Team: team}, "lower-case letters")
+		f(Terms{Team: team}, "lower-case letters")
 	}
-	f(Options{Team: "a", Name: "x\ny"}, "control characters")
-	f(Options{Team: "a", User: "\xff"}, "UTF-8")
-	f(Options{Team: "a", Project: strings.Repeat("p", 201)}, "201 bytes")
-	f(Options{Team: "a", Expires: now.Add(-time.Second)}, "is past")
+	f(Terms{Team: "a", Name: "x\ny"}, "control characters")
+	f(Terms{Team: "a", User: "\xff"}, "UTF-8")
+	f(Terms{Team: "a", Project: strings.Repeat("p", 201)}, "201 bytes")
+	f(Terms{Team: "a", Expires: now.Add(-time.Second)}, "is past")
 }
 
 func TestListWithoutFile(t *testing.T) {
-	if all, err := List(t.TempDir()); err != nil || len(all) != 0 {
+	if all, err := File(t.TempDir()).List(t.Context()); err != nil || len(all) != 0 {
 		t.Errorf("got %v, %v", all, err)
 	}
 	if r := open(t, t.TempDir(), RingOptions{}); r.Len() != 0 {
@@ -231,7 +238,7 @@ func TestListWithoutFile(t *testing.T) {
 
 func TestFileMode(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
-	add(t, dir, Options{Team: "a"})
+	add(t, dir, Terms{Team: "a"})
 	info, err := os.Stat(filepath.Join(dir, fileName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v; want 0600", info.Mode(), err)
@@ -261,11 +268,11 @@ func TestRingFollowsFile(t *testing.T) {
 				t.Errorf("got %v, want %v", err, want)
 			}
 		}
-		first, _ := add(t, dir, Options{Team: "a"})
+		first, _ := add(t, dir, Terms{Team: "a"})
 		find(first, nil)
-		second, key := add(t, dir, Options{Team: "b"})
+		second, key := add(t, dir, Terms{Team: "b"})
 		find(second, nil)
-		if err := Revoke(dir, key.ID); err != nil {
+		if err := File(dir).Revoke(t.Context(), key.ID); err != nil {
 			t.Fatal(err)
 		}
 		find(second, ErrRevoked)
@@ -318,8 +325,8 @@ func replace(t *testing.T, path string, content []byte) {
 func TestTornLastLine(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, fileName)
-	add(t, dir, Options{Team: "a"})
-	add(t, dir, Options{Team: "b"})
+	add(t, dir, Terms{Team: "a"})
+	add(t, dir, Terms{Team: "b"})
 	src, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -333,8 +340,8 @@ func TestTornLastLine(t *testing.T) {
 	if err := os.WriteFile(path, src[:len(src)-5], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	add(t, dir, Options{Team: "c"}) // cuts the torn line off
-	if all, err := List(dir); err != nil || len(all) != 2 || all[1].Team != "c" {
+	add(t, dir, Terms{Team: "c"}) // cuts the torn line off
+	if all, err := File(dir).List(t.Context()); err != nil || len(all) != 2 || all[1].Team != "c" {
 		t.Errorf("got %+v, %v", all, err)
 	}
 	// A last line that is whole but for its end stays.
@@ -342,8 +349,8 @@ func TestTornLastLine(t *testing.T) {
 	if err := os.WriteFile(path, src[:len(src)-1], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	add(t, dir, Options{Team: "d"})
-	if all, err := List(dir); err != nil || len(all) != 3 || all[1].Team != "c" {
+	add(t, dir, Terms{Team: "d"})
+	if all, err := File(dir).List(t.Context()); err != nil || len(all) != 3 || all[1].Team != "c" {
 		t.Errorf("got %+v, %v", all, err)
 	}
 }
@@ -358,14 +365,16 @@ func TestReadRefuses(t *testing.T) {
 		}
 	}
 	f("x\n", "line 1: not a JSON object")
-	f("\n\n{}\n", "line 3: op is neither")
-	f(added+added, "line 2: key k-000000000000 was added by line 1 already")
+	f("\n\n{}\n", "line 3: a record needs op, id and at")
+	f(added+strings.Replace(added, `"a"`, `"b"`, 1), "key k-000000000000 was added twice")
 	f(strings.Replace(added, "k-0", "k-1", 1), "id is not k-000000000000")
 	f(strings.Replace(added, digest, "00", 1), "64 hexadecimal digits")
 	f(strings.Replace(added, `"a"`, `"A"`, 1), "lower-case letters")
 	f(strings.Replace(added, `"team"`, `"tier":1,"team"`, 1), "line 1: not a JSON object with the members")
 	f(strings.Replace(added, "}\n", "}{}\n", 1), "more than one")
-	f(`{"op":"revoked"}`+"\n", "needs id and at")
+	f(`{"op":"revoked"}`+"\n", "needs op, id and at")
+	f(`{"op":"moved","at":"2026-01-02T00:00:00Z","id":"k-000000000000"}`+"\n", "op is not one of")
+	f(`{"op":"rotated","at":"2026-01-02T00:00:00Z","id":"k-000000000000","sha256":"00"}`+"\n", "64 hexadecimal digits")
 
 	keys, _, err := read([]byte(`{"op":"revoked","at":"2026-01-02T00:00:00Z","id":"k-000000000000"}` + "\n" + added))
 	if err != nil || len(keys) != 1 || keys[0].Revoked.IsZero() {
@@ -379,9 +388,9 @@ func TestGoroutinesAppend(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 10 {
-				_, k, err := Add(dir, Options{Team: "a"})
+				_, k, err := File(dir).Add(t.Context(), Terms{Team: "a"})
 				if err == nil && i%2 == 0 {
-					err = Revoke(dir, k.ID)
+					err = File(dir).Revoke(t.Context(), k.ID)
 				}
 				if err != nil {
 					t.Error(err)
@@ -406,7 +415,7 @@ func TestTwoProcessesAppend(t *testing.T) {
 		})
 	}
 	for range 20 {
-		add(t, dir, Options{Team: "mine"})
+		add(t, dir, Terms{Team: "mine"})
 	}
 	wg.Wait()
 	expect(t, dir, 60, 0)
@@ -414,7 +423,7 @@ func TestTwoProcessesAppend(t *testing.T) {
 
 func expect(t *testing.T, dir string, keys, revoked int) {
 	t.Helper()
-	all, err := List(dir)
+	all, err := File(dir).List(t.Context())
 	if err != nil || len(all) != keys {
 		t.Fatalf("%d keys, %v; want %d", len(all), err, keys)
 	}
@@ -474,7 +483,7 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("the whole lines read differently: %d and %d keys, %d and %d bytes, %v", len(keys), len(again), whole, rest, err)
 		}
 		for i, k := range keys {
-			if k != again[i] || k.ID != idOf(k.digest) || validTeam(k.Team) != nil {
+			if !reflect.DeepEqual(k, again[i]) || k.ID != idOf(k.secrets[0].digest) || validTeam(k.Team) != nil {
 				t.Errorf("key %d: %+v, then %+v", i, k, again[i])
 			}
 		}
@@ -492,7 +501,7 @@ func FuzzWellFormed(f *testing.F) {
 
 func BenchmarkFind(b *testing.B) {
 	dir := b.TempDir()
-	secret, _, err := Add(dir, Options{Team: "data-science", Expires: time.Now().Add(time.Hour)})
+	secret, _, err := File(dir).Add(b.Context(), Terms{Team: "data-science", Expires: time.Now().Add(time.Hour)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,6 +25,8 @@ type Secret struct{ text string }
 // Reveal returns the key, for the one time that it is shown to its owner.
 func (s Secret) Reveal() string { return s.text }
 
+func (s Secret) digest() [sha256.Size]byte { return sha256.Sum256([]byte(s.text)) }
+
 // String returns the key with its secret part left out.
 func (s Secret) String() string {
 	dash := strings.LastIndexByte(s.text, '-')

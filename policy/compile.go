@@ -28,6 +28,7 @@ func (c *compiler) compile() {
 	c.models()
 	c.defaults()
 	c.teams()
+	c.keys()
 	c.budgets()
 	c.cache() // before the routes: what a route may do depends on it
 	c.routes()

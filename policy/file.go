@@ -23,6 +23,8 @@ type fileEntry struct {
 	Baseline text `key:"baseline" names:"model" usual:"the model of default" like:"premium"`
 	// Who pays. Keys are issued to teams, and every request is charged to one.
 	Teams table[teamEntry] `key:"teams" each:"team name"`
+	// Keys that stand in this file by their digests, beside those that `bursar keys` issues. A key ends with its row.
+	Keys list[keyEntry] `key:"keys"`
 	// What may be spent. Every budget that a request touches must have room for its worst case before it is sent.
 	Budgets list[budgetEntry] `key:"budgets"`
 	// Which model serves which request: read top to bottom, and the first match decides. The last one must match everything.
@@ -122,6 +124,34 @@ type teamEntry struct {
 	Owner text `key:"owner" like:"search-team@example.com"`
 	// Where finance books it.
 	CostCenter text `key:"cost_center" like:"CC-1042"`
+}
+
+// A key, by its digest. `bursar keys hash` makes such a row from a key, and `bursar keys add -yaml` a key with its row.
+type keyEntry struct {
+	At place
+
+	// SHA-256 of the whole key, in hexadecimal digits. The key itself never stands in this file.
+	SHA256 text `key:"sha256" need:"yes"`
+	// The team that pays.
+	Team text `key:"team" need:"yes" names:"team" like:"search"`
+	// The project that its requests are booked to.
+	Project text `key:"project" like:"checkout"`
+	// The end user of its requests. Without it, each request may name its own.
+	User text `key:"user" like:"alice"`
+	// What its owner calls it.
+	Name text `key:"name" like:"nightly batch"`
+	// The models that it may use: models of the policy, and targets as provider/model, in which * stands for any text.
+	Models words `key:"models" names:"model" usual:"all" like:"[cheap, openai/*]"`
+	// The routes that it may use. Such a key cannot pin.
+	Routes words `key:"routes" names:"route" usual:"all"`
+	// Tags that all its requests carry, whatever they say themselves.
+	Tags table[text] `key:"tags" each:"tag name" like:"{ feature: summaries }"`
+	// Whether it may pin a model with `x-bursar-pin`.
+	Pin toggle `key:"pin" usual:"true"`
+	// When it ends: a day, which begins in the policy's time zone, or a time.
+	Expires date `key:"expires" usual:"never" like:"2027-01-01"`
+	// The id that it goes by in budgets and statements. Keep the old one when the secret is replaced.
+	ID text `key:"id" usual:"k- and the first 12 digits of sha256" like:"k-0f3c9a5be210"`
 }
 
 // What a scope may spend in a period. Give exactly one period and at least one of everyone, team, project, key, user, model and

@@ -22,6 +22,7 @@ type Policy struct {
 	Providers map[string]*Provider
 	Models    map[string]*Model
 	Teams     map[string]*Team
+	Keys      []Key     // in file order
 	Budgets   []*Budget // in file order; no two have the same scope and period
 	Routes    []*Route  // in file order; the last one that is not observed matches everything
 

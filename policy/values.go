@@ -44,6 +44,9 @@ func secretHint(f field) string {
 	if f.key == "key" {
 		return "write the key's public id, as `bursar keys` lists it"
 	}
+	if f.key == "sha256" {
+		return "run `bursar keys hash`, which reads the key and prints its row; revoke this one if the file has left your machine"
+	}
 	return "secrets never stand in this file: put it into an environment variable and write the variable's name after key_env"
 }
 

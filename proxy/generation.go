@@ -8,6 +8,7 @@ import (
 
 	"bursar/budget"
 	"bursar/exchange"
+	"bursar/keys"
 	"bursar/policy"
 	"bursar/pricing"
 	"bursar/prompt"
@@ -84,7 +85,20 @@ func (s *Server) take(ctx context.Context, g *generation) error {
 		}
 	}
 	s.current.Store(g)
+	s.declareKeys(g.policy)
 	return nil
+}
+
+// declareKeys makes the keys known that stand in a policy.
+func (s *Server) declareKeys(p *policy.Policy) {
+	all := make([]keys.Declared, len(p.Keys))
+	for i, k := range p.Keys {
+		all[i] = keys.Declared{ID: k.ID, SHA256: k.SHA256, Terms: keys.Terms{
+			Team: k.Team, Project: k.Project, User: k.User, Name: k.Name,
+			Tags: k.Scope.Tags, Models: k.Scope.Models, Routes: k.Scope.Routes, NoPin: k.Scope.NoPin, Expires: k.Expires,
+		}}
+	}
+	s.keys.Declare(all)
 }
 
 // has tells whether the generation counts a budget in the same windows.

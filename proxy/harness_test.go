@@ -213,7 +213,7 @@ func topLevel(text string) (all []string) {
 // key issues a key for a team.
 func (h *house) key(team string) string {
 	h.Helper()
-	secret, _, err := keys.Add(h.dir, keys.Options{Team: team})
+	secret, _, err := keys.File(h.dir).Add(context.Background(), keys.Terms{Team: team})
 	must(h, err)
 	return secret.Reveal()
 }

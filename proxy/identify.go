@@ -37,8 +37,11 @@ func (s *Server) identify(t *trip) *exchange.Fault {
 	who, err := s.keys.Find(key)
 	if err != nil {
 		code, message := "invalid_api_key", "The API key is not known here, or was revoked."
-		if errors.Is(err, keys.ErrExpired) {
+		switch {
+		case errors.Is(err, keys.ErrExpired):
 			code, message = "expired_api_key", "The API key has expired."
+		case errors.Is(err, keys.ErrReplaced):
+			code, message = "expired_api_key", "The API key was given a new secret, and the time of this one is over."
 		}
 		return &exchange.Fault{
 			Status: 401, Type: "authentication_error", Code: code, Reason: exchange.ReasonUnauthorized,

@@ -44,9 +44,24 @@ func (s *Server) lookup(t *trip) bool {
 // that serve it, how the prompt is trimmed before it is sent, and everything
 // in the request that changes the answer.
 func (t *trip) cacheKey() cache.Key {
-	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model).Part(t.using.served[t.Decision.Model]).Part(t.using.trims)
+	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
 	t.envelope.CanonicalKey(builder.Request())
 	return builder.Key()
+}
+
+// servedBy are the targets that may serve, in the policy's order. A key that may use some of them only shares no answers of the others.
+func (t *trip) servedBy() string {
+	m, scope := t.using.policy.Models[t.Decision.Model], t.Facts.Scope
+	if m == nil || scope.AllowsAll(m.Use) {
+		return t.using.served[t.Decision.Model]
+	}
+	var allowed strings.Builder
+	for _, c := range m.Use {
+		if scope.Allows(c) {
+			allowed.WriteString(c.Target + "\n")
+		}
+	}
+	return allowed.String()
 }
 
 func (s *Server) answerHit(t *trip, found *cache.Answer, body []byte, age time.Duration) {

@@ -26,7 +26,7 @@ func (s *Server) measure(t *trip) {
 	t.enter(exchange.StepMeasure)
 	e, f, h := &t.envelope, &t.Facts, &t.ctx.Request.Header
 	f.At = t.Start
-	f.Team, f.Project, f.Key, f.User = t.Identity.Team, t.Identity.Project, t.Identity.KeyID, t.Identity.User
+	f.Team, f.Project, f.Key, f.User, f.Scope = t.Identity.Team, t.Identity.Project, t.Identity.KeyID, t.Identity.User, t.Identity.Scope
 	f.Tags = tags(t)
 	f.Model, f.Stream, f.Tools = e.Model(), e.Stream(), e.HasTools()
 	f.N, f.MaxOutput = e.N(), e.MaxOutput()
@@ -67,12 +67,19 @@ const maxScratch = 256 << 10
 
 const tagPrefix = "x-bursar-tag-"
 
-// tags reads the x-bursar-tag-NAME headers, sorted by name.
+// tags reads the x-bursar-tag-NAME headers, sorted by name. What the key is tagged with is not the client's to choose.
 func tags(t *trip) []exchange.Tag {
 	var found []exchange.Tag
+	if t.Identity.Scope != nil {
+		found = slices.Clone(t.Identity.Scope.Tags)
+	}
+	own := found
 	for name, value := range t.ctx.Request.Header.All() {
 		if len(name) > len(tagPrefix) && strings.EqualFold(string(name[:len(tagPrefix)]), tagPrefix) {
-			found = append(found, exchange.Tag{Name: strings.ToLower(string(name[len(tagPrefix):])), Value: string(value)})
+			tag := exchange.Tag{Name: strings.ToLower(string(name[len(tagPrefix):])), Value: string(value)}
+			if !slices.ContainsFunc(own, func(t exchange.Tag) bool { return t.Name == tag.Name }) {
+				found = append(found, tag)
+			}
 		}
 	}
 	slices.SortFunc(found, func(a, b exchange.Tag) int { return strings.Compare(a.Name, b.Name) })

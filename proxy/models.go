@@ -14,7 +14,7 @@ type model struct {
 	OwnedBy string `json:"owned_by"`
 }
 
-// models lists what clients may ask for: auto, the policy's models, and every target by provider/model.
+// models lists what the key may ask for: auto, the policy's models, and every target by provider/model.
 func (s *Server) models(ctx *fasthttp.RequestCtx) {
 	t := s.begin(ctx)
 	defer t.release()
@@ -22,15 +22,18 @@ func (s *Server) models(ctx *fasthttp.RequestCtx) {
 		s.refuse(t, fault)
 		return
 	}
-	p := t.using.policy
+	p, scope := t.using.policy, t.Identity.Scope
 	rows := []model{{ID: "auto", Object: "model", OwnedBy: "bursar"}}
 	targets := map[string]bool{}
 	for _, name := range p.ModelNames() {
-		rows = append(rows, model{ID: name, Object: "model", OwnedBy: "bursar"})
+		if scope.AllowsAny(p.Models[name].Use) {
+			rows = append(rows, model{ID: name, Object: "model", OwnedBy: "bursar"})
+		}
 	}
 	for _, name := range p.ModelNames() {
 		for _, c := range p.Models[name].Use {
-			if !targets[c.Target] && c.Unavailable == "" {
+			asked, ok := p.Resolve(c.Target) // by its own name it is of no tier
+			if !targets[c.Target] && c.Unavailable == "" && ok && scope.AllowsAny(asked.Use) {
 				targets[c.Target] = true
 				rows = append(rows, model{ID: c.Target, Object: "model", OwnedBy: c.Provider})
 			}

@@ -129,7 +129,7 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 // downgrade sends the request to the model that a spent budget falls back on. False: none of its targets can serve, or so many
 // budgets have sent it on already that they send it in circles.
 func (t *trip) downgrade(to *policy.Model) bool {
-	targets := usable(to.Use)
+	targets := usable(to.Use, t.Facts.Scope)
 	if len(targets) == 0 || t.downgrades >= len(t.using.budgets) {
 		return false
 	}
@@ -207,11 +207,11 @@ func (t *trip) leastRoom(states []budget.State) pricing.Nano {
 	return left
 }
 
-// usable returns the candidates that can serve and have a price, in order.
-func usable(all []*exchange.Candidate) []*exchange.Candidate {
+// usable returns the candidates that can serve the key and have a price, in order.
+func usable(all []*exchange.Candidate, scope *exchange.KeyScope) []*exchange.Candidate {
 	can := make([]*exchange.Candidate, 0, len(all))
 	for _, c := range all {
-		if c.Unavailable == "" && c.Price != nil {
+		if c.Unavailable == "" && c.Price != nil && scope.Allows(c) {
 			can = append(can, c)
 		}
 	}

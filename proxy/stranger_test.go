@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"io"
 	"io/fs"
 	"net/http"
@@ -91,7 +92,7 @@ func TestLongHeadersPass(t *testing.T) {
 // TestKeysUserWins over the one in the body: else the budget of a user would be the client's choice.
 func TestKeysUserWins(t *testing.T) {
 	h := open(t, plan{sections: "budgets: [ { user: alice, daily_usd: 0.0005 }, { user: each, daily_usd: 100 } ]\n"})
-	issued, _, err := keys.Add(h.dir, keys.Options{Team: "search", User: "alice"})
+	issued, _, err := keys.File(h.dir).Add(context.Background(), keys.Terms{Team: "search", User: "alice"})
 	must(t, err)
 	secret := issued.Reveal()
 	until(t, "the key to be known", func() bool {

@@ -50,6 +50,7 @@ type obstacle uint8
 
 const (
 	fit obstacle = iota
+	forbidden
 	unavailable
 	priceless
 	narrow
@@ -57,6 +58,8 @@ const (
 
 func obstacleTo(p *policy.Policy, f *exchange.Facts, c *exchange.Candidate) obstacle {
 	switch {
+	case !f.Scope.Allows(c):
+		return forbidden
 	case c.Unavailable != "":
 		return unavailable
 	case c.Price == nil && p.UnknownPrice == policy.DenyUnknown:

@@ -39,7 +39,7 @@ type Explanation struct {
 type Verdict struct {
 	Route   string `json:"route"`
 	Line    int    `json:"line"`            // where it stands in the policy's file
-	Verdict string `json:"verdict"`         // decides, observed, failed or not_reached
+	Verdict string `json:"verdict"`         // decides, observed, failed, not_for_key or not_reached
 	To      string `json:"to"`              // the model, or asked
 	Key     string `json:"key,omitempty"`   // the first key of its condition that failed
 	Want    string `json:"want,omitempty"`  // what that key wants
@@ -51,6 +51,7 @@ const (
 	Decides    = "decides"
 	Observed   = "observed"
 	Failed     = "failed"
+	NotForKey  = "not_for_key" // the key may not use the route, or not the model that it leads to
 	NotReached = "not_reached"
 )
 
@@ -108,6 +109,8 @@ func (t *trace) route(r *policy.Route, ok bool, failed string) {
 	}
 	v := Verdict{Route: r.Name, Line: r.Line, To: destinationName(r)}
 	switch {
+	case !ok && failed == scopeOfKey:
+		v.Verdict = NotForKey
 	case !ok:
 		v.Verdict, v.Key, v.Value = Failed, failed, valueOf(t.policy, t.facts, failed)
 		for key, want := range r.When.Conditions() {
@@ -136,6 +139,8 @@ func (t *trace) target(c *exchange.Candidate, o obstacle) {
 	}
 	v := Target{Target: c.Target, Usable: o == fit}
 	switch o {
+	case forbidden:
+		v.Obstacle = "the key may not use it"
 	case unavailable:
 		v.Obstacle = c.Unavailable
 	case priceless:
@@ -152,6 +157,9 @@ func destinationName(r *policy.Route) string {
 	}
 	return r.To.Name
 }
+
+// scopeOfKey stands for the condition that failed where a route's own conditions are met, but it is not for the key.
+const scopeOfKey = "scope of the key"
 
 // valueOf returns what a request has for a key of a condition.
 func valueOf(p *policy.Policy, f *exchange.Facts, key string) string {

@@ -41,19 +41,61 @@ func noCandidate(p *policy.Policy, f *exchange.Facts, m *policy.Model) *exchange
 		met[o] = append(met[o], c)
 	}
 	switch {
+	case len(met[forbidden]) == len(m.Use):
+		return notAllowed(f, m.Name)
 	case len(met[narrow]) > 0:
 		return tooLong(p, f, m, met[narrow])
 	case len(met[priceless]) > 0:
 		return unpriced(m, met[priceless])
 	default:
-		return noneAvailable(m)
+		return noneAvailable(m, met[unavailable])
 	}
 }
 
-func noneAvailable(m *policy.Model) *exchange.Fault {
+// notAllowed tells a key that it asks for what it may not use, and what it may.
+func notAllowed(f *exchange.Facts, model string) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 403, Type: "permission_error", Code: "model_not_allowed", Param: "model", Reason: exchange.ReasonNotAllowed, NoRetry: true,
+		Message: fmt.Sprintf("Key %s may not use model %s.", f.Key, shown(model)),
+		Hint:    mayUse(f),
+	}
+}
+
+// notRouted tells a key that no route which it may use leads to a model that it may use.
+func notRouted(f *exchange.Facts) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 403, Type: "permission_error", Code: "route_not_allowed", Param: "model", Reason: exchange.ReasonNotAllowed, NoRetry: true,
+		Message: fmt.Sprintf("No route that key %s may use serves this request.", f.Key),
+		Hint:    mayUse(f),
+	}
+}
+
+func noPin(f *exchange.Facts) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 403, Type: "permission_error", Code: "pin_not_allowed", Reason: exchange.ReasonNotAllowed, NoRetry: true,
+		Message: fmt.Sprintf("Key %s may not pin a model.", f.Key),
+		Hint:    "Leave the header x-bursar-pin out; the policy's routes decide then. " + mayUse(f),
+	}
+}
+
+func mayUse(f *exchange.Facts) string {
+	var may []string
+	if len(f.Scope.Models) > 0 {
+		may = append(may, "the models "+strings.Join(f.Scope.Models, ", "))
+	}
+	if len(f.Scope.Routes) > 0 {
+		may = append(may, fmt.Sprintf("the routes %q", f.Scope.Routes))
+	}
+	if len(may) == 0 {
+		may = []string{"every model and every route"}
+	}
+	return fmt.Sprintf("It may use %s; an operator changes that with `bursar keys edit %s`.", strings.Join(may, " and "), f.Key)
+}
+
+func noneAvailable(m *policy.Model, candidates []*exchange.Candidate) *exchange.Fault {
 	return &exchange.Fault{
 		Status: 503, Type: "server_error", Code: "no_candidate", Reason: exchange.ReasonNoCandidate,
-		Message: fmt.Sprintf("No target of model %q can serve: %s.", m.Name, each(m.Use, func(c *exchange.Candidate) string {
+		Message: fmt.Sprintf("No target of model %q can serve: %s.", m.Name, each(candidates, func(c *exchange.Candidate) string {
 			return c.Target + " (" + c.Unavailable + ")"
 		})),
 		Hint: "An operator can mend the provider's configuration; until then ask for another model.",

@@ -114,6 +114,7 @@ func TestExplainAgrees(t *testing.T) {
 			case v.Verdict == NotReached && slices.ContainsFunc(e.Routes[:i], func(v Verdict) bool { return v.Verdict == Decides }):
 			case v.Verdict == Decides && ok && !r.Observe && v.Route == e.Rule:
 			case v.Verdict == Observed && ok && r.Observe:
+			case v.Verdict == NotForKey && ok && f.Scope != nil:
 			case v.Verdict == Failed && !ok && v.Key == failed && v.Want != "" && v.Value != "":
 			default:
 				t.Fatalf("route %q: match %v, failed %q, but verdict %+v", r.Name, ok, failed, v)
@@ -144,6 +145,9 @@ func anyFacts(p *policy.Policy) *rapid.Generator[*exchange.Facts] {
 			MaxOutput:    rapid.SampledFrom([]int64{0, 1, 5000, 1 << 40}).Draw(t, "max output"),
 			BudgetUsed:   rapid.SampledFrom([]float64{0, 0.79, 0.8, 3}).Draw(t, "budget"),
 			Complexity:   exchange.Complexity{Score: rapid.Float64Range(0, 1).Draw(t, "score"), Known: rapid.Bool().Draw(t, "known")},
+			Scope: rapid.SampledFrom([]*exchange.KeyScope{
+				nil, nil, {Models: []string{"cheap"}}, {Models: []string{"openai/*"}}, {Routes: []string{"everything else"}}, {NoPin: true},
+			}).Draw(t, "scope"),
 			Sticky: exchange.Sticky{
 				Model:  rapid.SampledFrom(append(models, "")).Draw(t, "sticky model"),
 				Target: rapid.SampledFrom(targets).Draw(t, "sticky target"),

@@ -10,14 +10,16 @@
 // # What is decided, in this order
 //
 //  1. The model that the client asked for must exist: one of the policy, provider/model of a configured provider, or auto.
-//  2. A pinned request (x-bursar-pin) gets what it asked for. No route is read.
+//     A key that is bound to some models is refused any other that it asks for by name.
+//  2. A pinned request (x-bursar-pin) gets what it asked for, if the key may pin. No route is read.
 //  3. Else the routes are read from top to bottom. The first that matches decides; observed ones that match before it are noted.
-//     `to: asked` is the model asked for and, for auto, the policy's default.
+//     `to: asked` is the model asked for and, for auto, the policy's default. Routes that the key may not use, and those that lead to a
+//     model that it may not use, are passed over.
 //  4. A conversation that asks for auto stays with the model that served its last turn unless the route's model ranks higher: the
 //     provider's prompt cache is warm there, and encrypted reasoning is readable only there. So a conversation may go up but does not
 //     bounce down. A route with a condition on the budget is stronger than that: saving is what it is for.
-//  5. Of the model's targets, those that cannot serve are left out: unavailable, without a price, or with too small a context. The
-//     one that served the conversation's last turn goes first.
+//  5. Of the model's targets, those that cannot serve are left out: not for this key, unavailable, without a price, or with too small a
+//     context. The one that served the conversation's last turn goes first.
 //  6. The output cap, the cache mode, the trim and the baseline are filled in.
 package router
 
@@ -42,13 +44,18 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 	d := exchange.Decision{Trim: p.Trim}
 	model := asked
 	if f.Pinned && asked != nil {
+		if !f.Scope.AllowsPin() {
+			return exchange.Decision{Reason: exchange.ReasonNotAllowed}, noPin(f)
+		}
 		d.Reason = exchange.ReasonPinned
 		if p.Cache.TTL > 0 {
 			d.Cache = exchange.CacheOn
 		}
 	} else {
 		var route *policy.Route
-		if route, d.Observed = match(p, f, t); route == nil {
+		if route, d.Observed = match(p, f, asked, t); route == nil && f.Scope != nil {
+			return exchange.Decision{Reason: exchange.ReasonNotAllowed}, notRouted(f)
+		} else if route == nil {
 			return exchange.Decision{Reason: exchange.ReasonInternal}, noRoute(p)
 		}
 		d.Rule, d.Cache = route.Name, route.Cache
@@ -73,17 +80,27 @@ func resolve(p *policy.Policy, f *exchange.Facts) (*policy.Model, *exchange.Faul
 	if f.Model == policy.Auto {
 		return nil, nil
 	}
-	if m, ok := p.Resolve(f.Model); ok {
-		return m, nil
+	m, ok := p.Resolve(f.Model)
+	switch {
+	case !ok:
+		return nil, unknownModel(p, f.Model)
+	case !f.Scope.AllowsAny(m.Use):
+		return nil, notAllowed(f, f.Model)
 	}
-	return nil, unknownModel(p, f.Model)
+	return m, nil
 }
 
 // match returns the route that decides, and the names of the observed ones that would have.
-func match(p *policy.Policy, f *exchange.Facts, t *trace) (*policy.Route, []string) {
+func match(p *policy.Policy, f *exchange.Facts, asked *policy.Model, t *trace) (*policy.Route, []string) {
 	var observed []string
 	for _, r := range p.Routes {
 		ok, failed := r.When.Match(f)
+		if ok && f.Scope != nil {
+			to, _ := destination(p, r, asked)
+			if ok = f.Scope.AllowsRoute(r.Name) && f.Scope.AllowsAny(to.Use); !ok {
+				failed = scopeOfKey
+			}
+		}
 		t.route(r, ok, failed)
 		switch {
 		case !ok:

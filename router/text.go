@@ -63,6 +63,8 @@ func (v *Verdict) text() string {
 		return fmt.Sprintf("yes  %s: to %s", name, v.To)
 	case Observed:
 		return fmt.Sprintf("seen %s: observed only, it would go to %s", name, v.To)
+	case NotForKey:
+		return fmt.Sprintf("no   %s: the key may not use it, or not %s", name, v.To)
 	default:
 		return fmt.Sprintf("no   %s: %s is %s, the route wants %s", name, v.Key, v.Value, v.Want)
 	}

@@ -98,7 +98,7 @@ func openDemo() (d *demonstration, err error) {
 	}
 	data := filepath.Join(d.dir, "data")
 	for _, team := range simulate.Teams() {
-		secret, _, err := keys.Add(data, keys.Options{Team: team.Name, Name: "demo"})
+		secret, _, err := keys.File(data).Add(context.Background(), keys.Terms{Team: team.Name, Name: "demo"})
 		if err != nil {
 			return d, err
 		}

@@ -66,14 +66,14 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		return g, err
 	}
 	g.tellRecovery()
-	if g.keys, err = keys.Open(o.data, keys.RingOptions{Changed: g.keysChanged}); err != nil {
-		return g, err
-	}
 	name, err := gatewayName(o.data)
 	if err != nil {
 		return g, err
 	}
 	if g.stores, err = openStores(o.redis, o.org); err != nil {
+		return g, err
+	}
+	if g.keys, err = keys.Open(o.data, keys.RingOptions{Fleet: g.stores.keys, Changed: g.keysChanged}); err != nil {
 		return g, err
 	}
 	g.proxy = proxy.New(proxy.Rooms{
@@ -158,10 +158,10 @@ func (g *gateway) close(ctx context.Context) error {
 			_ = ln.Close() // closed already if it was served
 		}
 	}
-	g.stores.close()
 	if g.keys != nil {
 		g.keys.Close()
 	}
+	g.stores.close()
 	if g.ledger != nil {
 		errs = append(errs, g.ledger.Close())
 	}
@@ -211,10 +211,10 @@ func (g *gateway) unwatched(err error) {
 
 func (g *gateway) keysChanged(err error) {
 	if err != nil {
-		g.logger.Error("key file not read; the keys known so far stay", zap.Error(err))
+		g.logger.Error("keys not read; those known so far stay", zap.Error(err))
 		return
 	}
-	g.logger.Info("keys loaded", zap.Int("keys", g.keys.Len()))
+	g.logger.Info("keys loaded")
 }
 
 func (g *gateway) warn(what string, err error) {
@@ -268,6 +268,9 @@ func (g *gateway) ready(ctx context.Context) error {
 	if err := g.stores.budgets.States(ctx, []budget.Charge{{Key: "ready"}}, make([]budget.State, 1)); err != nil {
 		return fmt.Errorf("budget store: %w", err)
 	}
+	if _, known := g.keys.Behind(); !known {
+		return fmt.Errorf("the fleet's keys were never read: %w", g.keys.Problem())
+	}
 	return nil
 }
 
@@ -295,6 +298,14 @@ func scopeOf(s *policy.BudgetScope) admin.Scope {
 }
 
 func (g *gateway) gauges() {
+	g.metrics.Gauge("keys_known", "Secrets of keys that this gateway knows, those of revoked and expired keys included.", func() float64 { return float64(g.keys.Len()) })
+	g.metrics.Gauge("keys_behind_seconds", "Since the fleet's keys were last found to be as they are in Redis; 0 without a fleet, -1 if never.", func() float64 {
+		behind, known := g.keys.Behind()
+		if !known || behind < 0 {
+			return -1
+		}
+		return behind.Seconds()
+	})
 	g.metrics.Gauge("holds_open", "Holds not settled yet, of all gateways on the store.", func() float64 {
 		n, err := g.stores.budgets.Open(context.Background())
 		if err != nil {

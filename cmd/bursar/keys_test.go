@@ -1,9 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
+
+	"bursar/policy"
+
+	"github.com/alicebob/miniredis/v2"
 )
 
 // TestKeys: add prints the key alone, list shows all but the key, revoke takes an id or the key itself.
@@ -50,6 +55,87 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestKeysLifecycle of a key with bounds, in a folder and in a fleet's Redis: each change is in its history, with who made it.
+func TestKeysLifecycle(t *testing.T) {
+	for _, where := range [][]string{{"-data", t.TempDir()}, {"-redis", "redis://" + miniredis.RunT(t).Addr(), "-org", "acme"}} {
+		keys := func(args ...string) outcome {
+			t.Helper()
+			got := world{env: map[string]string{"USER": "ann"}}.run(append(append([]string{"keys"}, args...), where...)...)
+			if got.code != 0 {
+				t.Fatalf("keys %q: %+v", args, got)
+			}
+			return got
+		}
+		first := keys("add", "-team", "search", "-models", "cheap, openai/*", "-routes", "everything else", "-pin=false", "-tag", "Feature=titles", "-expires", "2999-01-31")
+		_, id, _ := strings.Cut(first.err, "key ")
+		id, _, _ = strings.Cut(id, " ")
+		keys("move", id, "-team", "support")
+		keys("edit", id, "-models", "", "-tag", "feature=", "-tag", "app=web", "-expires", "never", "-by", "bob")
+		second := keys("rotate", id, "-grace", "1h")
+		if second.out == first.out || !strings.HasPrefix(second.out, "sk-bursar-support-") {
+			t.Errorf("rotated: %+v", second)
+		}
+		keys("revoke", strings.TrimSpace(second.out))
+
+		var row struct {
+			ID, Team, Expires string
+			Models, Routes    []string
+			Pin               bool
+			Tags              []struct{ Name, Value string }
+			History           []struct{ By, What string }
+		}
+		must(t, json.Unmarshal([]byte(keys("list", "-json").out), &row))
+		if row.ID != id || row.Team != "support" || row.Expires != "" || row.Models != nil || len(row.Routes) != 1 || row.Pin || len(row.Tags) != 1 || row.Tags[0].Name != "app" {
+			t.Errorf("listed %+v", row)
+		}
+		want := []string{"added for team search", "team search -> support", "tags feature=titles -> app=web; models cheap,openai/* -> none; expires 2999-01-31T00:00:00Z -> never", "rotated; earlier secrets work until", "revoked"}
+		for i, c := range row.History {
+			if by := c.By == "bob"; i >= len(want) || !strings.HasPrefix(c.What, want[i]) || by != (i == 2) || !by && !strings.HasPrefix(c.By, "ann@") {
+				t.Errorf("history %d: %+v", i, c)
+			}
+		}
+		if history := keys("list", "-history").out; strings.Count(history, id) != len(want) || strings.Contains(history, "sk-bursar") {
+			t.Errorf("history:\n%s", history)
+		}
+	}
+}
+
+// TestKeysOfThePolicy: the rows that hash and add -yaml print load, and name the same key.
+func TestKeysOfThePolicy(t *testing.T) {
+	terms := []string{"-project", "index", "-user", "ann", "-name", "a: \"b\"", "-models", "cheap,openai/*", "-routes", "all", "-tag", "a=1", "-pin=false", "-expires", "2999-01-31"}
+	made := world{}.run(append([]string{"keys", "add", "-yaml", "-team", "search"}, terms...)...)
+	hashed := world{in: made.out}.run(append([]string{"keys", "hash"}, terms...)...)
+	if made.code != 0 || hashed.code != 0 || made.err != hashed.out || strings.Contains(hashed.out, strings.TrimSpace(made.out)) {
+		t.Fatalf("made %+v, hashed %+v", made, hashed)
+	}
+	p, err := policy.Parse("p", []byte(`version: 1
+providers: { openai: { dialect: openai, base_url: https://api.openai.com/v1 } }
+models: { cheap: { use: [openai/gpt-5-nano] } }
+teams: { search: {} }
+routes: [ { name: all, to: asked } ]
+default: cheap
+keys:
+`+hashed.out), func(string) string { return "" })
+	must(t, err)
+	if k := p.Keys[0]; k.Team != "search" || k.Project != "index" || k.Name != `a: "b"` || !k.Scope.NoPin || len(k.Scope.Models) != 2 || len(k.Scope.Tags) != 1 || k.Expires.Year() != 2999 {
+		t.Errorf("loaded %+v", k)
+	}
+	if got := (world{in: "hunter2"}).run("keys", "hash"); got.code != 1 || strings.Contains(got.err, "hunter2") {
+		t.Errorf("hash of no key: %+v", got)
+	}
+}
+
+// TestKeysCopied from a folder to a fleet.
+func TestKeysCopied(t *testing.T) {
+	dir, redis := t.TempDir(), "redis://"+miniredis.RunT(t).Addr()
+	done(t, "keys", "add", "-team", "search", "-data", dir)
+	done(t, "keys", "copy", "-data", dir, "-redis", redis)
+	done(t, "keys", "copy", "-data", dir, "-redis", redis)
+	if list := done(t, "keys", "list", "-redis", redis); strings.Count(list, "k-") != 1 {
+		t.Errorf("listed:\n%s", list)
+	}
+}
+
 // TestKeysRefused: what cannot be stored is refused, with why.
 func TestKeysRefused(t *testing.T) {
 	dir := t.TempDir()
@@ -64,6 +150,10 @@ func TestKeysRefused(t *testing.T) {
 	f("at most 200", "add", "-team", "search", "-name", strings.Repeat("x", 201))
 	f("keys list", "revoke", "search")
 	f("no such key", "revoke", "k-0123456789ab")
+	f("no such key", "move", "k-0123456789ab", "-team", "a")
+	f("is past", "add", "-team", "search", "-expires", "2020-01-01")
+	f("is negative", "rotate", "k-0123456789ab", "-grace", "-1h")
+	f("-redis: ", "list", "-redis", "redis://127.0.0.1:1")
 	write(t, dir+"/keys.jsonl", "{broken}\n{}\n")
 	f(dir+"/keys.jsonl", "list")
 	f(dir+"/keys.jsonl", "add", "-team", "search")

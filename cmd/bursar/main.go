@@ -46,7 +46,7 @@ func commands() []command {
 		{"check", "FILE", "check a policy file; every problem with line, column and hint", check},
 		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
-		{"keys", "add|list|revoke -data DIR ...", "issue and revoke keys", keysCommand},
+		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
 		{"report", "-data DIR [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-policies F]", "the statement: spend, baseline, savings", report},
 		{"audit", "-data DIR [-data DIR ...] [-admin URL] [-json]", "check that journal, rows, sums and counters agree", auditCommand},
 		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},

@@ -92,7 +92,7 @@ func TestUsage(t *testing.T) {
 	f("not NAME=VALUE", "explain", "-team", "search", "-body", "x.json", "-tag", "alone")
 	f("-budget-used 1.5", "explain", "-team", "search", "-body", "x.json", "-budget-used", "1.5")
 	f("-budget-used NaN", "explain", "-team", "search", "-body", "x.json", "-budget-used", "NaN")
-	f("say add, list or revoke", "keys")
+	f("say one of add, copy, edit", "keys")
 	f(`no "ad"`, "keys", "ad", "-team", "search")
 	f("-team is missing", "keys", "add")
 	f(`unexpected argument "search"`, "keys", "add", "-team", "x", "search")

@@ -7,6 +7,7 @@ import (
 
 	"bursar/budget"
 	"bursar/cache"
+	"bursar/keys"
 	"bursar/proxy"
 
 	"github.com/redis/go-redis/v9"
@@ -19,6 +20,7 @@ type stores struct {
 		Open(context.Context) (int, error)
 	}
 	cache proxy.Cache
+	keys  *keys.Shared // nil without a fleet
 	close func()
 }
 
@@ -37,14 +39,10 @@ func openStores(url, org string) (stores, error) {
 		}
 		return stores{budgets: budget.NewMemory(time.Now, budget.Options{}), cache: memory, close: memory.Close}, nil
 	}
-	o, err := redis.ParseURL(url)
+	client, err := connect(url)
 	if err != nil {
-		return stores{close: func() {}}, errors.New("-redis is not a URL such as redis://HOST:PORT/DB or rediss://USER:PASSWORD@HOST:PORT/DB") // it may hold a password, so it is not repeated
+		return stores{close: func() {}}, err
 	}
-	redis.SetLogger(silence{}) // what it would print of a Redis that is down, every call that fails says too
-	client := budget.Connect(&redis.UniversalOptions{
-		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
-	})
 	money, err := budget.NewRedis(client, org, budget.Options{})
 	if err != nil {
 		return stores{close: func() { _ = client.Close() }}, err
@@ -57,11 +55,27 @@ func openStores(url, org string) (stores, error) {
 	if err != nil {
 		return stores{close: func() { _ = client.Close() }}, err
 	}
+	issued, err := keys.NewShared(client, org)
+	if err != nil {
+		return stores{close: func() { _ = client.Close() }}, err
+	}
 	answers := cache.NewTiered(near, far, nearAge)
-	return stores{budgets: money, cache: answers, close: func() {
+	return stores{budgets: money, cache: answers, keys: issued, close: func() {
 		answers.Close()
 		_ = client.Close()
 	}}, nil
+}
+
+// connect makes a client of the Redis that a URL names. It connects when it is first used.
+func connect(url string) (redis.UniversalClient, error) {
+	o, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("-redis is not a URL such as redis://HOST:PORT/DB or rediss://USER:PASSWORD@HOST:PORT/DB") // it may hold a password, so it is not repeated
+	}
+	redis.SetLogger(silence{}) // what it would print of a Redis that is down, every call that fails says too
+	return budget.Connect(&redis.UniversalOptions{
+		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
+	}), nil
 }
 
 // silence drops log lines.

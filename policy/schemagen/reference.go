@@ -127,6 +127,8 @@ func (d *description) leafLooks(f field) string {
 		return "comparison of a " + strings.ReplaceAll(f.tag.Get("unit"), " or flag", ", or true, false")
 	case "hours":
 		return "hours"
+	case "date":
+		return "date"
 	default:
 		return "keys"
 	}

@@ -142,7 +142,7 @@ func (f field) exampleJSON() (any, bool) {
 	if like == "" || strings.ContainsAny(like, "[{") {
 		return nil, false
 	}
-	if f.kind == "text" || f.kind == "words" || f.kind == "span" || f.kind == "hours" || f.kind == "comparison" && like != "true" {
+	if f.kind == "text" || f.kind == "words" || f.kind == "span" || f.kind == "hours" || f.kind == "date" || f.kind == "comparison" && like != "true" {
 		return like, true
 	}
 	return json.RawMessage(like), json.Valid([]byte(like))
@@ -154,6 +154,7 @@ const (
 	moneyPattern      = `^[0-9][0-9_]*(\.[0-9]+)?$`
 	sharePattern      = `^[0-9]+(\.[0-9]+)?%$`
 	comparisonPattern = `^((<|<=|>|>=|=|==)? *[0-9][0-9_]*(\.[0-9]+)?%?|[0-9][0-9_]*(\.[0-9]+)?%? *\.\. *[0-9][0-9_]*(\.[0-9]+)?%?)$`
+	datePattern       = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$`
 	hoursPattern      = `^[0-9]{1,2}(:00)? *- *[0-9]{1,2}(:00)?$`
 )
 
@@ -192,6 +193,8 @@ func (d *description) kindSchema(f field) (object, error) {
 		return object{{"anyOf", forms}}, nil
 	case "hours":
 		return pattern(hoursPattern), nil
+	case "date":
+		return pattern(datePattern), nil
 	default:
 		return d.structSchema(f.kind, "")
 	}
