@@ -13,15 +13,28 @@ import (
 	"bursar/pricing"
 )
 
-const killDir = "BURSAR_TEST_KILL_DIR"
+// What the tests tell the process that they kill: its folder, and where and under which name it ships its rows, if it does.
+const (
+	killDir  = "BURSAR_TEST_KILL_DIR"
+	killShip = "BURSAR_TEST_KILL_SHIP"
+	killName = "BURSAR_TEST_KILL_NAME"
+)
 
-// serveUntilKilled is the process that TestKill kills: it holds and appends from several goroutines, and prints what was
+// serveUntilKilled is the process that TestKill and TestShipKill kill: it holds and appends from several goroutines, and prints what was
 // acknowledged.
 func serveUntilKilled(dir string) {
 	l, err := Open(dir, Options{SegmentSize: 64 << 10, CommitEvery: time.Millisecond, KeepOpens: true})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
+	}
+	pace := time.Duration(0)
+	if url := os.Getenv(killShip); url != "" {
+		if _, err := l.Ship(ShipOptions{URL: url, Gateway: os.Getenv(killName), Every: time.Millisecond, Batch: 50}); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		pace = time.Millisecond
 	}
 	var printing sync.Mutex
 	say := func(what string, n int) {
@@ -40,6 +53,7 @@ func serveUntilKilled(dir string) {
 				if l.Append(r) == nil {
 					say("row", n)
 				}
+				time.Sleep(pace)
 			}
 		}()
 	}

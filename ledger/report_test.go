@@ -156,9 +156,15 @@ func drawQuery(rt *rapid.T) Query {
 		q.Location, _ = time.LoadLocation(zone)
 	}
 	calendars := 0
-	for _, by := range rapid.Permutation(Dimensions()).Draw(rt, "by")[:rapid.IntRange(0, 4).Draw(rt, "dimensions")] {
+	tags := 0
+	for _, by := range rapid.Permutation(append(Dimensions(), TagDimension+"feature", TagDimension+"n", TagDimension+"none")).Draw(rt, "by")[:rapid.IntRange(0, 4).Draw(rt, "dimensions")] {
 		if _, calendar := calendarLayouts[by]; calendar {
 			if calendars++; calendars > 1 {
+				continue
+			}
+		}
+		if strings.HasPrefix(by, TagDimension) {
+			if tags++; tags > 1 {
 				continue
 			}
 		}
@@ -185,6 +191,9 @@ func fold(q Query, rows []*Row) map[string]Sums {
 		values := map[string]string{
 			"team": r.Team, "project": r.Project, "model": r.Target, "tier": r.Tier, "key": r.Key, "user": r.User, "rule": r.Rule,
 			"hour": at.Format("2006-01-02T15:00Z07:00"), "day": at.Format("2006-01-02"), "month": at.Format("2006-01"),
+		}
+		if _, n, ok := strings.Cut(r.Tags, "n="); ok {
+			values["tag:feature"], values["tag:n"] = "a,b", n
 		}
 		var group []string
 		for _, by := range q.By {
@@ -246,6 +255,8 @@ func TestQueriesThatMakeNoSense(t *testing.T) {
 	f(`cannot be grouped by "colour": choose of team, project, model`, "colour")
 	f("twice", "team", "team")
 	f("by day and month at once", "day", "month")
+	f("by two tags, a and b", "tag:a", "tag:b")
+	f(`cannot be grouped by "tag:"`, "tag:")
 }
 
 func TestVerifyFindsEditedBooks(t *testing.T) {
@@ -263,13 +274,24 @@ func TestVerifyFindsEditedBooks(t *testing.T) {
 			t.Errorf("after %s: %v", edit, err)
 		}
 	}
-	f("the table hours has", "UPDATE rows SET cost = cost - 1 WHERE id = '"+row(7).ID+"'")
-	f("the table hours has", "DELETE FROM rows WHERE id = '"+row(7).ID+"'")
+	f("the table days has", "UPDATE rows SET cost = cost - 1 WHERE id = '"+row(7).ID+"'")
+	f("the table days has", "DELETE FROM rows WHERE id = '"+row(7).ID+"'")
 	f("the table hours has", "DELETE FROM hours WHERE team = 'team1'")
-	f("the table rows 0 and", "INSERT INTO hours SELECT hour + 36000000000000, team, project, key, user, target, tier, rule, "+strings.Join(sumColumns[:], ", ")+" FROM hours LIMIT 1")
+	f("the table rows 0 and", "INSERT INTO hours SELECT hour + 36000000000000, team, target, tier, rule, "+strings.Join(sumColumns[:], ", ")+" FROM hours LIMIT 1")
 	f("line of 2026-11-23T00:00:00Z: the table days has", "UPDATE days SET spend = spend + 1 WHERE team = 'team1'")
 	f("the table days has", "DELETE FROM days WHERE team = 'team2'")
-	f("row "+row(7).ID+" saves $", "UPDATE rows SET saved_cap = 5 WHERE id = '"+row(7).ID+"'; UPDATE days SET saved_cap = (SELECT sum(saved_cap) FROM rows r WHERE r.team = days.team AND r.project = days.project AND r.key = days.key AND r.target = days.target AND r.time - r.time % 86400000000000 = days.day); UPDATE hours SET saved_cap = (SELECT sum(saved_cap) FROM rows r WHERE r.team = hours.team AND r.project = hours.project AND r.key = hours.key AND r.user = hours.user AND r.target = hours.target AND r.time - r.time % 3600000000000 = hours.hour)")
+	f("the table user_days has", "UPDATE user_days SET requests = requests + 1 WHERE team = 'team1'")
+	f("the table key_hours has", "DELETE FROM key_hours WHERE team = 'team0'")
+	f("the table days has", "INSERT INTO removed SELECT day, team, project, key, '', target, tier, rule, '', "+strings.Join(sumColumns[:], ", ")+" FROM days WHERE team = 'team2' LIMIT 1")
+	var all []string // the rollups follow the row, so that only its savings are wrong
+	for i := range rollups {
+		u := &rollups[i]
+		if !u.tagged {
+			all = append(all, "DELETE FROM "+u.table, fmt.Sprintf("INSERT INTO %s SELECT time - time %% %d, %s, %s FROM rows GROUP BY 1, %s",
+				u.table, u.nanos, idents(u.columns, ""), sumList(true), idents(u.columns, "")))
+		}
+	}
+	f("row "+row(7).ID+" saves $", "UPDATE rows SET saved_cap = 5 WHERE id = '"+row(7).ID+"'; "+strings.Join(all, "; "))
 }
 
 func TestTagText(t *testing.T) {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func (r *Reader) Rows(ctx context.Context, f Filter, do func(*Row) error) error 
 			return err
 		}
 		slices.SortFunc(waiting, compareRows)
-		return v.merged(ctx, plan, waiting, do)
+		return plan.merged(ctx, v.tx, waiting, do)
 	})
 	if err != nil {
 		return fmt.Errorf("ledger: read rows: %w", err)
@@ -40,9 +41,21 @@ func compareRows(a, b Row) int {
 }
 
 // merged goes over the committed rows, with those that wait in their places between them.
-func (v *view) merged(ctx context.Context, p *plan, waiting []Row, do func(*Row) error) error {
-	where, args := p.where("time", span{p.from, p.to, ofRows})
-	rows, err := v.tx.QueryContext(ctx, "SELECT "+rowColumns()+" FROM rows WHERE "+where+" ORDER BY time, id, kind", args...)
+func (p *plan) merged(ctx context.Context, tx *sql.Tx, waiting []Row, do func(*Row) error) error {
+	missing, err := removedSpan(ctx, tx)
+	if err != nil {
+		return err
+	}
+	p.missing = missing
+	if asked := (span{p.from, p.to}).overlap(missing); !asked.empty() {
+		if gone, err := anyRemoved(ctx, tx, asked); err != nil {
+			return err
+		} else if gone {
+			return p.gone()
+		}
+	}
+	where, args := p.where(nil, "time", span{p.from, p.to})
+	rows, err := tx.QueryContext(ctx, p.dialect.text("SELECT "+rowColumns()+" FROM rows WHERE "+where+" ORDER BY time, "+p.dialect.bytewise("id")+", kind"), args...)
 	if err != nil {
 		return err
 	}
@@ -74,9 +87,7 @@ func (v *view) merged(ctx context.Context, p *plan, waiting []Row, do func(*Row)
 }
 
 // rowColumns are the columns that scanRow reads.
-func rowColumns() string {
-	return strings.Join(textColumns[:], ", ") + ", " + strings.Join(numberColumns[:], ", ")
-}
+func rowColumns() string { return idents(textColumns[:], "") + ", " + idents(numberColumns[:], "") }
 
 // scanRow reads a whole row. No row is sql.ErrNoRows.
 func scanRow(from interface{ Scan(...any) error }) (Row, error) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,9 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSchemaOne: a ledger of the version before days is brought up to date when a gateway opens it, and loses nothing; a reader
-// before that says what to do.
-func TestSchemaOne(t *testing.T) {
+// TestOldSchemas: a ledger of an earlier version is brought up to date when a gateway opens it, and loses nothing; a reader before
+// that says what to do.
+func TestOldSchemas(t *testing.T) {
+	for version := 1; version < schemaVersion; version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) { upgradeFrom(t, version) })
+	}
+}
+
+func upgradeFrom(t *testing.T, version int) {
 	dir := t.TempDir()
 	l := open(t, dir, Options{})
 	for n := range 200 {
@@ -20,27 +27,47 @@ func TestSchemaOne(t *testing.T) {
 		must(t, l.Append(r))
 	}
 	must(t, l.Flush(t.Context()))
-	query := Query{By: []string{"day", "team", "rule"}}
-	want, err := l.Report(t.Context(), query)
-	must(t, err)
-	for _, text := range []string{"DROP TABLE days", "PRAGMA user_version = 1"} {
+	queries := []Query{{By: []string{"day", "team", "rule"}}, {By: []string{"user", "model"}}, {By: []string{"hour", "key"}}, {By: []string{"tag:n"}}}
+	ask := func() (all []map[string]Sums) {
+		for _, q := range queries {
+			s, err := l.Report(t.Context(), q)
+			must(t, err)
+			all = append(all, linesOf(s))
+		}
+		return all
+	}
+	want := ask()
+	for _, text := range asOf(version) {
 		_, err := l.committer.store.db.Exec(text)
 		must(t, err)
 	}
 	must(t, l.Close())
 	if _, err := OpenReader(dir); err == nil || !strings.Contains(err.Error(), "start its gateway once with this version") {
-		t.Errorf("a reader of schema 1: %v", err)
+		t.Errorf("a reader of schema %d: %v", version, err)
 	}
 	l = open(t, dir, Options{})
 	verify(t, &l.Reader)
-	have, err := l.Report(t.Context(), query)
-	must(t, err)
-	if diff := cmp.Diff(linesOf(want), linesOf(have)); diff != "" {
+	if diff := cmp.Diff(want, ask()); diff != "" {
 		t.Error(diff)
 	}
 	must(t, l.Append(row(1000)))
 	must(t, l.Flush(t.Context()))
 	verify(t, &l.Reader)
+}
+
+// asOf turns a database back into what an earlier version had made.
+func asOf(version int) []string {
+	all := []string{"DROP TABLE removed"}
+	for i := range rollups {
+		if u := &rollups[i]; u.table != "days" || version == 1 {
+			all = append(all, "DROP TABLE "+u.table)
+		}
+	}
+	old := rollup{table: "hours", start: "hour", columns: []string{"team", "project", "key", "user", "target", "tier", "rule"}}
+	columns := idents(old.columns, "")
+	return append(all, old.create(sqlite),
+		"INSERT INTO hours SELECT time - time % 3600000000000, "+columns+", "+sumList(true)+" FROM rows GROUP BY 1, "+columns,
+		fmt.Sprintf("PRAGMA user_version = %d", version))
 }
 
 // TestImport: rows that are imported are as good as rows that were appended; those that are there are passed over.

@@ -24,17 +24,14 @@ type store struct {
 	db   *sql.DB
 	many *sql.Stmt // inserts groupRows rows
 	one  *sql.Stmt
-	line [2]*sql.Stmt           // adds to one line of each rollup
+	line [rollupCount]*sql.Stmt // adds to one line of each rollup
 	move *sql.Stmt              // sets the position
 	args []any                  // reused from commit to commit
-	sums [2]map[rollupKey]*Sums // what a commit adds to each rollup
+	sums tally                  // what a commit adds to each rollup
 }
 
 // groupRows is how many rows one statement inserts. More do not make it faster.
 const groupRows = 32
-
-// schemaVersion is kept in PRAGMA user_version.
-const schemaVersion = 2
 
 const (
 	databaseName = "ledger.db"
@@ -47,7 +44,7 @@ func openStore(dir string) (*store, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	s := &store{db: db, sums: [2]map[rollupKey]*Sums{{}, {}}}
+	s := &store{db: db, sums: newTally()}
 	if err := s.prepare(); err != nil {
 		_ = db.Close() // the first error says more
 		return nil, fmt.Errorf("ledger: open %s: %w", filepath.Join(dir, databaseName), err)
@@ -83,21 +80,8 @@ func openDatabase(dir, mode string, pragmas ...string) (*sql.DB, error) {
 }
 
 func (s *store) prepare() error {
-	var version int
-	if err := s.db.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+	if err := upgrade(s.db); err != nil {
 		return err
-	}
-	switch {
-	case version == 0:
-		if err := s.change(schema()); err != nil {
-			return err
-		}
-	case version == 1:
-		if err := s.change(addDays()); err != nil {
-			return err
-		}
-	case version != schemaVersion:
-		return fmt.Errorf("it has schema %d and this version of Bursar knows %d: use the version that wrote it", version, schemaVersion)
 	}
 	var err error
 	prepare := func(text string) *sql.Stmt {
@@ -108,74 +92,16 @@ func (s *store) prepare() error {
 		return stmt
 	}
 	s.many, s.one = prepare(insertRows(groupRows)), prepare(insertRows(1))
-	for i, r := range rollups() {
-		s.line[i] = prepare(r.addTo())
+	for i := range rollups {
+		s.line[i] = prepare(rollups[i].insert())
 	}
 	s.move = prepare("UPDATE position SET segment = ?, offset = ?")
 	return err
 }
 
-// change makes the tables, or changes them, all or nothing.
-func (s *store) change(statements []string) error {
-	tx, err := s.db.Begin()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	for _, text := range statements {
-		if _, err := tx.Exec(text); err != nil {
-			return fmt.Errorf("%s: %w", text, err)
-		}
-	}
-	return tx.Commit()
-}
-
-func schema() []string {
-	all := []string{
-		"CREATE TABLE rows (" + strings.Join(textColumns[:], " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
-			strings.Join(numberColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL) STRICT",
-		"CREATE UNIQUE INDEX rows_id ON rows (id, kind)",
-		"CREATE INDEX rows_time ON rows (time)",
-		"CREATE INDEX rows_tagged ON rows (time) WHERE tags <> ''",
-		"CREATE TABLE position (segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
-		"INSERT INTO position VALUES (0, 0)",
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-	}
-	for _, r := range rollups() {
-		all = append(all, r.create())
-	}
-	return all
-}
-
-// addDays turns schema 1 into 2.
-func addDays() []string {
-	days := rollups()[1]
-	columns := strings.Join(days.columns, ", ")
-	return []string{
-		days.create(),
-		fmt.Sprintf("INSERT INTO days SELECT hour - hour %% %d, %s, %s FROM hours GROUP BY 1, %s", dayNanos, columns, sumList(false), columns),
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
-	}
-}
-
-func (r *rollup) create() string {
-	return "CREATE TABLE " + r.table + " (" + r.start + " INTEGER NOT NULL, " + strings.Join(r.columns, " TEXT NOT NULL, ") + " TEXT NOT NULL, " +
-		strings.Join(sumColumns[:], " INTEGER NOT NULL, ") + " INTEGER NOT NULL, " +
-		"PRIMARY KEY (" + r.start + ", " + strings.Join(r.columns, ", ") + ")) STRICT, WITHOUT ROWID"
-}
-
-func (r *rollup) addTo() string {
-	sets := make([]string, sums)
-	for i, column := range sumColumns {
-		sets[i] = column + " = " + column + " + excluded." + column
-	}
-	return "INSERT INTO " + r.table + " VALUES (?" + strings.Repeat(",?", len(r.columns)+int(sums)) + ") ON CONFLICT DO UPDATE SET " + strings.Join(sets, ", ")
-}
-
 func insertRows(n int) string {
 	group := "(?" + strings.Repeat(",?", texts+numbers-1) + ")"
-	return "INSERT OR IGNORE INTO rows (" + strings.Join(textColumns[:], ", ") + ", " + strings.Join(numberColumns[:], ", ") + ") VALUES " +
-		group + strings.Repeat(","+group, n-1)
+	return "INSERT OR IGNORE INTO rows (" + rowColumns() + ") VALUES " + group + strings.Repeat(","+group, n-1)
 }
 
 // position returns up to where the journal is committed.
@@ -194,9 +120,7 @@ func (s *store) commit(rows []Row, to position) error {
 		return fmt.Errorf("ledger: begin a transaction in %s: %w", databaseName, err)
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	for _, sums := range s.sums {
-		clear(sums)
-	}
+	s.sums.clear()
 	if err := s.insert(tx, rows); err != nil {
 		return fmt.Errorf("ledger: insert %d rows into %s: %w", len(rows), databaseName, err)
 	}
@@ -228,7 +152,7 @@ func (s *store) insert(tx *sql.Tx, rows []Row) error {
 		}
 		if inserted == groupRows {
 			for i := range group {
-				s.count(&group[i])
+				s.sums.add(&group[i])
 			}
 		} else if err := s.insertEach(tx, one, group); err != nil {
 			return err
@@ -260,7 +184,7 @@ func (s *store) insertEach(tx *sql.Tx, one *sql.Stmt, group []Row) error {
 func (s *store) insertOne(one *sql.Stmt, row []Row) error {
 	inserted, err := s.exec(one, row)
 	if err == nil && inserted == 1 {
-		s.count(&row[0])
+		s.sums.add(&row[0])
 	}
 	return err
 }
@@ -286,35 +210,15 @@ func (s *store) exec(stmt *sql.Stmt, rows []Row) (int64, error) {
 	return result.RowsAffected()
 }
 
-// count adds a row to its hour and its day, in memory.
-func (s *store) count(r *Row) {
-	for i, key := range [...]rollupKey{r.hourKey(), r.dayKey()} {
-		sum := s.sums[i][key]
-		if sum == nil {
-			sum = &Sums{}
-			s.sums[i][key] = sum
-		}
-		sum.add(r)
-	}
-}
-
 // addUp adds what was counted to the rollups.
 func (s *store) addUp(tx *sql.Tx) error {
-	for i, r := range rollups() {
+	for i := range rollups {
 		stmt := tx.Stmt(s.line[i])
 		for _, key := range slices.SortedFunc(maps.Keys(s.sums[i]), rollupKey.compare) { // neighbours in the table one after the other
-			sum := s.sums[i][key]
-			args := append(s.args[:0], key.start)
-			for _, text := range key.texts[:len(r.columns)] {
-				args = append(args, text)
-			}
-			for _, n := range sum.numbers() {
-				args = append(args, *n)
-			}
-			if _, err := stmt.ExecContext(context.Background(), args...); err != nil {
+			s.args = rollups[i].line(s.args[:0], key, s.sums[i][key])
+			if _, err := stmt.ExecContext(context.Background(), s.args...); err != nil {
 				return err
 			}
-			s.args = args
 		}
 	}
 	return nil

@@ -1,10 +1,7 @@
 package ledger
 
 import (
-	"cmp"
-	"slices"
 	"strings"
-	"time"
 
 	"bursar/exchange"
 	"bursar/pricing"
@@ -36,7 +33,8 @@ var sumColumns = [sums]string{
 
 // sumTerms are the same sums as SQL over the table rows.
 var sumTerms = [sums]string{
-	"kind <> 3", "kind = 1", "cache = 'hit' AND kind <> 3", "kind = 2",
+	"CASE WHEN kind <> 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 1 THEN 1 ELSE 0 END",
+	"CASE WHEN cache = 'hit' AND kind <> 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 2 THEN 1 ELSE 0 END",
 	"input + cache_read + cache_write + cache_write_1h + audio_in + image_in", "cache_read",
 	"output + reasoning + audio_out + image_out", "trimmed",
 	"cost", "baseline",
@@ -87,47 +85,12 @@ func (s *Sums) merge(other *Sums) {
 	}
 }
 
-// rollup is a table of sums, one line for rows that statements and budgets never need to tell apart there. Tags are in none: they may
-// be as many as requests, so what asks for a tag reads the rows. Users are in hours only, which has almost as many lines as there
-// are rows where a company's users are many; without them days has few.
-type rollup struct {
-	table, start string // start is the column of its lines' time: their start, Unix nanoseconds
-	nanos        int64  // how long a line is
-	columns      []string
-}
-
-// rollups are the tables of sums, from fine to coarse.
-func rollups() [2]rollup {
-	return [2]rollup{
-		{"hours", "hour", hourNanos, []string{"team", "project", "key", "user", "target", "tier", "rule"}},
-		{"days", "day", dayNanos, []string{"team", "project", "key", "target", "tier", "rule"}},
+// negate turns every sum into what takes it back.
+func (s *Sums) negate() {
+	for _, n := range s.numbers() {
+		*n = -*n
 	}
 }
-
-// rollupKey is what a rollup has one line for.
-type rollupKey struct {
-	start int64
-	texts [7]string // in the order of its columns; what it has less stays empty
-}
-
-func (k rollupKey) compare(other rollupKey) int {
-	return cmp.Or(cmp.Compare(k.start, other.start), slices.Compare(k.texts[:], other.texts[:]))
-}
-
-func (r *Row) hourKey() rollupKey {
-	return rollupKey{floorTo(r.Time, hourNanos), [7]string{r.Team, r.Project, r.Key, r.User, r.Target, r.Tier, r.Rule}}
-}
-
-func (r *Row) dayKey() rollupKey {
-	return rollupKey{floorTo(r.Time, dayNanos), [7]string{r.Team, r.Project, r.Key, r.Target, r.Tier, r.Rule}}
-}
-
-const (
-	hourNanos = int64(time.Hour)
-	dayNanos  = 24 * hourNanos // of UTC
-)
-
-func floorTo(t, nanos int64) int64 { return t - t%nanos }
 
 // sumList writes the sums as SQL result columns: of a rollup, or of rows.
 func sumList(ofRows bool) string {
@@ -139,7 +102,7 @@ func sumList(ofRows bool) string {
 		if i > 0 {
 			list.WriteString(", ")
 		}
-		list.WriteString("coalesce(sum(" + column + "), 0)")
+		list.WriteString("CAST(coalesce(sum(" + column + "), 0) AS BIGINT)") // Postgres sums to a wider type
 	}
 	return list.String()
 }

@@ -82,6 +82,6 @@ func tags(t *trip) []exchange.Tag {
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b exchange.Tag) int { return strings.Compare(a.Name, b.Name) })
-	return found
+	slices.SortStableFunc(found, func(a, b exchange.Tag) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(found, func(a, b exchange.Tag) bool { return a.Name == b.Name }) // a header sent twice counts once, by its first value
 }

@@ -45,6 +45,9 @@ func request(dice *rand.Rand, n int) ledger.Row {
 		PromptTokens: prompt, PromptMethod: "exact", UsageMethod: "reported", Finish: "stop", MaxOutput: 4096, Cache: "miss", Policy: "0123456789ab",
 		Usage: pricing.Usage{Input: prompt, CacheRead: dice.Int64N(2000), Output: answer}, Duration: time.Duration(dice.Int64N(5e9)),
 	}
+	if feature := skewed(dice, 100); feature < 50 {
+		r.Tags = ledger.TagText([]exchange.Tag{{Name: "feature", Value: fmt.Sprintf("feature %d", feature)}})
+	}
 	r.Cost = pricing.Nano(prompt)*rate + pricing.Nano(r.Usage.CacheRead)*rate/10 + pricing.Nano(answer)*rate*8
 	r.Baseline = r.Cost*2 + pricing.Nano(dice.Int64N(1000))
 	switch n % 20 {

@@ -19,7 +19,7 @@ func report(p *program, args []string) error {
 	f := p.flags("report")
 	dir := f.String("data", "data", "the gateway's data folder")
 	f.StringVar(&o.format, "format", "table", strings.Join(reportFormats(), ", "))
-	f.StringVar(&o.by, "by", "team", "group by, separated by commas: "+strings.Join(dimensions(), ", "))
+	f.StringVar(&o.by, "by", "team", "group by, separated by commas: "+strings.Join(dimensions(), ", ")+", or tag:NAME")
 	f.StringVar(&o.from, "from", "", "first day, as 2026-11-01; default is the beginning")
 	f.StringVar(&o.to, "to", "", "last day; default is now")
 	f.BoolVar(&o.forecast, "forecast", false, "this month so far, and what it comes to at its end if it goes on like that")
@@ -68,6 +68,12 @@ func reportFormats() []string { return []string{"table", "csv", "json", "focus"}
 // ofTeam are the dimensions that the policy knows of a team, and the ledger does not.
 func ofTeam() []string { return []string{"cost_center", "owner"} }
 
+// isTag tells whether a dimension is the values of a tag.
+func isTag(dimension string) bool {
+	name, ok := strings.CutPrefix(dimension, ledger.TagDimension)
+	return ok && name != ""
+}
+
 func dimensions() []string { return append(ledger.Dimensions(), ofTeam()...) }
 
 // query turns the options into what the ledger is asked.
@@ -111,8 +117,10 @@ func (o *reportOptions) group(q *ledger.Query) error {
 		switch {
 		case slices.Contains(asked[:i], name):
 			return usageError{fmt.Sprintf("-by names %s twice", name)}
-		case !slices.Contains(dimensions(), name):
-			return usageError{fmt.Sprintf("-by %q: choose of %s", name, strings.Join(dimensions(), ", "))}
+		case !slices.Contains(dimensions(), name) && !isTag(name):
+			return usageError{fmt.Sprintf("-by %q: choose of %s, %sNAME", name, strings.Join(dimensions(), ", "), ledger.TagDimension)}
+		case isTag(name) && slices.ContainsFunc(asked[:i], isTag):
+			return usageError{"-by names two tags: choose one"}
 		case o.forecast && slices.Contains([]string{"hour", "day", "month"}, name):
 			return usageError{fmt.Sprintf("-forecast is of the whole month, so not -by %s", name)}
 		case !slices.Contains(ofTeam(), name):

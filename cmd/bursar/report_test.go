@@ -87,7 +87,7 @@ func (s *statement) sumsUp(t testing.TB) {
 func TestReport(t *testing.T) {
 	dir := t.TempDir()
 	sum := fill(t, dir)
-	for _, by := range append(ledger.Dimensions(), "team,project,day", "rule,model") {
+	for _, by := range append(ledger.Dimensions(), "team,project,day", "rule,model", "tag:feature,team") {
 		var s statement
 		must(t, json.Unmarshal([]byte(done(t, "report", "-data", dir, "-format", "json", "-by", by)), &s))
 		if s.Requests != 300 || nano(t, s.Spend.String()) != sum || len(s.Rows) == 0 {
