@@ -116,7 +116,7 @@ func (p *plan) sum(ctx context.Context, tx *sql.Tx) (err error) {
 	if !low.Valid {
 		return nil
 	}
-	first, last = max(first, low.Int64), min(last, high.Int64+hourNanos)
+	first, last = max(first, floorTo(low.Int64, dayNanos)), min(last, floorTo(high.Int64, dayNanos)+dayNanos) // days are not cut without need
 	for first < last {
 		at := time.Unix(0, first).In(p.Location)
 		end := min(last, p.slotEnd(at).UnixNano())

@@ -19,14 +19,15 @@ type rollup struct {
 // rollups are the tables of sums: days before hours, and among them those with few lines first.
 var rollups = [rollupCount]rollup{
 	{table: "days", start: "day", nanos: dayNanos, columns: []string{"team", "project", "key", "target", "tier", "rule"}},
-	{table: "user_days", start: "day", nanos: dayNanos, columns: []string{"team", "user", "target", "tier"}},
+	{table: "user_days", start: "day", nanos: dayNanos, columns: []string{"team", "project", "user"}},
+	{table: "user_model_days", start: "day", nanos: dayNanos, columns: []string{"team", "user", "target", "tier"}},
 	{table: "tag_days", start: "day", nanos: dayNanos, columns: []string{"team", "tag", "target", "tier"}, tagged: true},
 	{table: "hours", start: "hour", nanos: hourNanos, columns: []string{"team", "target", "tier", "rule"}},
 	{table: "key_hours", start: "hour", nanos: hourNanos, columns: []string{"team", "project", "key"}},
 }
 
 const (
-	rollupCount = 5
+	rollupCount = 6
 	rollupTexts = 6 // most columns that one has
 )
 

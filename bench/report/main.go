@@ -100,8 +100,8 @@ func run(rows, rounds int, dir string) (err error) {
 func statements() []string {
 	return append(append([]string{""}, ledger.Dimensions()...),
 		"tag:feature", "team,day", "team,month", "team,model,day", "project,key", "rule,day",
-		"team,hour", "model,hour", "key,hour", "team,user", "user,model", "user,day", "team,tag:feature", "tag:feature,day",
-		"user,hour", "user,project", "key,model,hour")
+		"team,hour", "model,hour", "key,hour", "team,user", "project,user", "user,model", "user,day", "team,tag:feature", "tag:feature,day",
+		"user,hour", "key,user", "key,model,hour")
 }
 
 // measure asks for each statement, rounds times.
