@@ -4,6 +4,7 @@ package cache
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,8 @@ type Answer struct {
 	Finish string    // finish reason, in OpenAI's words
 	Target string    // provider/model that answered
 	Stored time.Time // when it was stored; Put sets it if it is zero
+	Labels []string  // what a purge can name it by, as Label makes them; at most 32
+	Mark   Mark      // what had been purged when it was asked for; Put takes the present for the zero Mark
 }
 
 // Form is how an answer's body is framed.
@@ -51,7 +54,7 @@ func Complete(finish string) bool { return finish == "stop" || finish == "tool_c
 // storable reports whether an answer may be stored for ttl. Stores ask again what their callers should know, because a wrong
 // answer would be served for as long as it lives.
 func storable(a *Answer, ttl time.Duration) bool {
-	return Complete(a.Finish) && len(a.Body) > 0 && a.Form <= Stream && ttl >= time.Millisecond
+	return Complete(a.Finish) && len(a.Body) > 0 && a.Form <= Stream && len(a.Labels) <= mostLabels && ttl >= time.Millisecond
 }
 
 // clone copies all of an answer: its body and strings may be parts of a connection's buffer, which lives on.
@@ -60,6 +63,10 @@ func (a *Answer) clone(now time.Time) *Answer {
 	c.Body = bytes.Clone(a.Body)
 	c.Finish, c.Target = strings.Clone(a.Finish), strings.Clone(a.Target)
 	c.Usage.Tier, c.Usage.Region = strings.Clone(a.Usage.Tier), strings.Clone(a.Usage.Region)
+	c.Labels = slices.Clone(a.Labels)
+	for i, label := range c.Labels {
+		c.Labels[i] = strings.Clone(label)
+	}
 	if c.Stored.IsZero() {
 		c.Stored = now
 	}
@@ -67,4 +74,10 @@ func (a *Answer) clone(now time.Time) *Answer {
 }
 
 // weight is what an answer takes in memory, in bytes, with what a store keeps around it.
-func (a *Answer) weight() int { return len(a.Body) + len(a.Target) + 512 }
+func (a *Answer) weight() int {
+	size := len(a.Body) + len(a.Target) + 512
+	for _, label := range a.Labels {
+		size += len(label) + 16
+	}
+	return size
+}

@@ -101,9 +101,10 @@ func BenchmarkFrame(b *testing.B) {
 
 func BenchmarkFlight(b *testing.B) {
 	var f Flight
-	key := keyOf("a")
+	ask := &Ask{Key: keyOf("a")}
+	hidden := new(purges)
 	b.ReportAllocs()
 	for b.Loop() {
-		f.Join(key).Leave()
+		f.join(ask, Mark{}, hidden).Leave(false)
 	}
 }

@@ -9,6 +9,11 @@ import (
 	"time"
 )
 
+// take takes a seat for a key.
+func (f *Flight) take(key Key) *Seat {
+	return f.join(&Ask{Key: key}, Mark{}, new(purges))
+}
+
 func (f *Flight) size() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -19,34 +24,34 @@ func TestFlightShares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f Flight
 		var shared atomic.Int64
-		leader := f.Join(keyOf("a"))
-		other := f.Join(keyOf("b"))
+		leader := f.take(keyOf("a"))
+		other := f.take(keyOf("b"))
 		if !leader.Leads() || !other.Leads() {
 			t.Fatal("the first of a key does not lead")
 		}
 		for range 10 {
 			go func() {
-				s := f.Join(keyOf("a"))
-				defer s.Leave()
-				if a, turn := s.Wait(t.Context(), time.Minute); turn == Shared && string(a.Body) == "x" {
+				s := f.take(keyOf("a"))
+				defer s.Leave(false)
+				if a, turn := s.Wait(nil, time.Minute, false); turn == Shared && string(a.Body) == "x" {
 					shared.Add(1)
 				}
 			}()
 		}
 		synctest.Wait()
 		body := []byte("x")
-		leader.Land(&Answer{Body: body})
+		leader.Land(&Answer{Body: body}, time.Hour)
 		body[0] = 'y'
-		leader.Leave() // too late: it has landed
+		leader.Leave(false) // too late: it has landed
 		synctest.Wait()
 		if shared.Load() != 10 {
 			t.Errorf("%d of 10 got the answer", shared.Load())
 		}
-		other.Scatter()
+		other.Scatter(nil)
 		if f.size() != 0 {
 			t.Errorf("%d flights are left", f.size())
 		}
-		if s := f.Join(keyOf("a")); !s.Leads() {
+		if s := f.take(keyOf("a")); !s.Leads() {
 			t.Error("the flight after it has no leader")
 		}
 	})
@@ -55,22 +60,22 @@ func TestFlightShares(t *testing.T) {
 func TestFlightFollowersDoNotWaitForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f Flight
-		leader := f.Join(keyOf("a"))
+		leader := f.take(keyOf("a"))
 		start := time.Now()
-		if _, turn := f.Join(keyOf("a")).Wait(t.Context(), 3*time.Second); turn != Alone || time.Since(start) != 3*time.Second {
+		if _, turn := f.take(keyOf("a")).Wait(nil, 3*time.Second, false); turn != Alone || time.Since(start) != 3*time.Second {
 			t.Errorf("turn %d after %v", turn, time.Since(start))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start = time.Now()
-		s := f.Join(keyOf("a"))
-		if _, turn := s.Wait(ctx, time.Minute); turn != Alone || time.Since(start) != time.Second {
+		s := f.take(keyOf("a"))
+		if _, turn := s.Wait(ctx.Done(), time.Minute, false); turn != Alone || time.Since(start) != time.Second {
 			t.Errorf("turn %d after %v", turn, time.Since(start))
 		}
-		if _, turn := s.Wait(t.Context(), time.Minute); turn != Alone {
+		if _, turn := s.Wait(nil, time.Minute, false); turn != Alone {
 			t.Errorf("turn %d for a second wait", turn)
 		}
-		leader.Leave() // nobody is left to take over
+		leader.Leave(false) // nobody is left to take over
 		if f.size() != 0 {
 			t.Errorf("%d flights are left", f.size())
 		}
@@ -81,25 +86,25 @@ func TestFlightFollowersDoNotWaitForever(t *testing.T) {
 func TestFlightFollowerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f Flight
-		first := f.Join(keyOf("a"))
+		first := f.take(keyOf("a"))
 		var turns []Turn
 		var mu sync.Mutex
 		for i := range 3 {
 			go func() {
-				s := f.Join(keyOf("a"))
-				defer s.Leave()
-				_, turn := s.Wait(t.Context(), time.Minute)
+				s := f.take(keyOf("a"))
+				defer s.Leave(false)
+				_, turn := s.Wait(nil, time.Minute, false)
 				mu.Lock()
 				turns = append(turns, turn)
 				mu.Unlock()
 				if turn == Lead && i == 1 {
-					s.Land(&Answer{Body: []byte("x")})
+					s.Land(&Answer{Body: []byte("x")}, time.Hour)
 				}
 			}()
 			synctest.Wait()
 		}
-		first.Leave() // the first follower fails, too; the second one lands
-		first.Leave()
+		first.Leave(false) // the first follower fails, too; the second one lands
+		first.Leave(false)
 		synctest.Wait()
 		if len(turns) != 3 || turns[0] != Lead || turns[1] != Lead || turns[2] != Shared {
 			t.Errorf("got %v", turns)
@@ -112,24 +117,24 @@ func TestFlightFollowerTakesOver(t *testing.T) {
 
 func TestFlightFollowerThatNeverWaits(t *testing.T) {
 	var f Flight
-	leader, idle, next := f.Join(keyOf("a")), f.Join(keyOf("a")), f.Join(keyOf("a"))
-	leader.Leave() // tells idle to lead
-	idle.Leave()   // which passes it on
-	if _, turn := next.Wait(t.Context(), time.Minute); turn != Lead || !next.Leads() {
+	leader, idle, next := f.take(keyOf("a")), f.take(keyOf("a")), f.take(keyOf("a"))
+	leader.Leave(false) // tells idle to lead
+	idle.Leave(false)   // which passes it on
+	if _, turn := next.Wait(nil, time.Minute, false); turn != Lead || !next.Leads() {
 		t.Errorf("turn %d", turn)
 	}
-	next.Scatter()
+	next.Scatter(nil)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	leader, left, last := f.Join(keyOf("a")), f.Join(keyOf("a")), f.Join(keyOf("a"))
-	leader.Leave()
-	if _, turn := left.Wait(gone, time.Minute); turn != Alone { // told to lead as its client left
+	leader, left, last := f.take(keyOf("a")), f.take(keyOf("a")), f.take(keyOf("a"))
+	leader.Leave(false)
+	if _, turn := left.Wait(gone.Done(), time.Minute, false); turn != Alone { // told to lead as its client left
 		t.Errorf("turn %d", turn)
 	}
-	if _, turn := last.Wait(t.Context(), time.Minute); turn != Lead {
+	if _, turn := last.Wait(nil, time.Minute, false); turn != Lead {
 		t.Errorf("turn %d", turn)
 	}
-	last.Leave()
+	last.Leave(false)
 	if f.size() != 0 {
 		t.Errorf("%d flights are left", f.size())
 	}
@@ -144,14 +149,14 @@ func TestFlightUnderStorm(t *testing.T) {
 		wg.Go(func() {
 			for i := range 300 {
 				k := (g + i) % len(leading)
-				s := f.Join(keyOf(string(rune('a' + k))))
+				s := f.take(keyOf(string(rune('a' + k))))
 				ctx, cancel := context.WithCancel(t.Context())
 				if i%7 == 0 {
 					cancel()
 				}
 				turn := Lead
 				if !s.Leads() {
-					_, turn = s.Wait(ctx, time.Duration(i%3)*100*time.Microsecond)
+					_, turn = s.Wait(ctx.Done(), time.Duration(i%3)*100*time.Microsecond, false)
 				}
 				if turn == Lead {
 					if leading[k].Add(1) > 1 {
@@ -160,12 +165,12 @@ func TestFlightUnderStorm(t *testing.T) {
 					leading[k].Add(-1)
 					switch i % 3 {
 					case 0:
-						s.Land(&Answer{Body: []byte("x")})
+						s.Land(&Answer{Body: []byte("x")}, time.Hour)
 					case 1:
-						s.Scatter()
+						s.Scatter(nil)
 					}
 				}
-				s.Leave()
+				s.Leave(false)
 				cancel()
 			}
 		})

@@ -22,6 +22,11 @@ func TestFrameHoldsTheAnswer(t *testing.T) {
 			Body:   []byte(strings.Repeat(rapid.StringN(1, 50, -1).Draw(t, "body"), rapid.IntRange(1, 400).Draw(t, "times"))),
 			Finish: rapid.String().Draw(t, "finish"), Target: rapid.String().Draw(t, "target"),
 			Stored: time.Unix(0, numbers.Draw(t, "stored")),
+			Mark:   Mark{Purge: rapid.Uint64().Draw(t, "purge")},
+			Labels: rapid.SliceOfN(rapid.String(), 0, mostLabels).Draw(t, "labels"),
+		}
+		if len(want.Labels) == 0 {
+			want.Labels = nil
 		}
 		for _, n := range want.Usage.numbers() {
 			*n = numbers.Draw(t, "usage")
@@ -37,12 +42,12 @@ func TestFrameHoldsTheAnswer(t *testing.T) {
 
 func TestFrameIsSmallerIfItPays(t *testing.T) {
 	key := keyOf("a")
-	for body, deflated := range map[string]bool{
+	for body, compressed := range map[string]bool{
 		strings.Repeat("a", 1024): false, strings.Repeat("a", 1025): true, strings.Repeat("data: {}\n\n", 500): true, randomText(5000): false,
 	} {
 		f := frameOf(key, answerOf(body), time.Now())
-		if got := f[3]&flagDeflated != 0; got != deflated || got != (len(f) < len(body)) && len(body) > 2000 {
-			t.Errorf("body of %d bytes: deflated %v to %d", len(body), got, len(f))
+		if got := f[3]&flagCompressed != 0; got != compressed || got != (len(f) < len(body)) && len(body) > 2000 {
+			t.Errorf("body of %d bytes: compressed %v to %d", len(body), got, len(f))
 		}
 	}
 }
@@ -50,7 +55,7 @@ func TestFrameIsSmallerIfItPays(t *testing.T) {
 // No byte of a frame can change, and no byte can be missing or too many, without notice.
 func TestDamagedFrames(t *testing.T) {
 	key := keyOf("a", "b")
-	for _, body := range []string{"short", strings.Repeat("long, and so deflated ", 100)} {
+	for _, body := range []string{"short", strings.Repeat("long, and so compressed ", 100)} {
 		whole := frameOf(key, answerOf(body), time.Now())
 		for i := range whole {
 			if _, _, v := readFrame(whole[:i], key, 1<<20); v != corrupt {
@@ -83,7 +88,7 @@ func TestForeignFrames(t *testing.T) {
 	f("another scope's answer under the same digest", whole, Key{digest: key.digest, scope: keyOf("team=sales").scope}, 1<<20)
 	f("larger than served", whole, key, 3)
 	newer := bytes.Clone(whole)
-	newer[2] = 2
+	newer[2] = 3
 	f("another version", newer, key, 1<<20)
 }
 
@@ -91,7 +96,7 @@ func TestForeignFrames(t *testing.T) {
 func FuzzReadFrame(f *testing.F) {
 	key := keyOf("a", "b")
 	f.Add(frameOf(key, answerOf("short"), time.Now()))
-	f.Add(frameOf(key, answerOf(strings.Repeat("long, and so deflated ", 100)), time.Now()))
+	f.Add(frameOf(key, answerOf(strings.Repeat("long, and so compressed ", 100)), time.Now()))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		if len(src) >= frameHeader {
 			src = bytes.Clone(src)

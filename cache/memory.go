@@ -16,6 +16,8 @@ type Memory struct {
 	options MemoryOptions
 	answers *otter.Cache[[sha256.Size]byte, *kept]
 	epoch   atomic.Uint64
+	hidden  purges
+	flight  Flight
 	counters
 }
 
@@ -62,31 +64,62 @@ func NewMemory(options MemoryOptions) (*Memory, error) {
 	if m.answers, err = otter.New(o); err != nil {
 		return nil, fmt.Errorf("make the answer memory: %w", err)
 	}
+	m.epoch.Store(1)
+	m.flight.keep = func(c *course, a *Answer, ttl time.Duration) { m.Put(context.Background(), c.key, a, ttl) }
 	return m, nil
 }
 
 // Get returns the answer under a key, if there is one that still lives.
 func (m *Memory) Get(_ context.Context, key Key) (*Answer, bool) {
-	a, ok := m.get(key, m.epoch.Load())
-	if !ok {
-		m.misses.Add(1)
-		return nil, false
-	}
-	m.hits.Add(1)
-	return a, true
+	a, ok := m.get(&Ask{Key: key}, m.epoch.Load(), &m.hidden)
+	m.count(ok)
+	return a, ok
 }
 
-func (m *Memory) get(key Key, epoch uint64) (*Answer, bool) {
-	k, ok := m.answers.GetIfPresent(key.digest)
-	if !ok || k.epoch != epoch {
+func (m *Memory) count(hit bool) {
+	if hit {
+		m.hits.Add(1)
+	} else {
+		m.misses.Add(1)
+	}
+}
+
+func (m *Memory) get(ask *Ask, epoch uint64, hidden *purges) (*Answer, bool) {
+	k, ok := m.answers.GetIfPresent(ask.Key.digest)
+	if !ok || k.epoch != epoch || tooOld(k.answer, ask, m.options.Now()) {
 		return nil, false
 	}
-	if k.scope != key.scope {
+	if k.scope != ask.Key.scope {
 		m.mismatched.Add(1)
+		return nil, false
+	}
+	if hidden.current().hides(ask.Key, k.answer.Labels, k.answer.Mark) {
 		return nil, false
 	}
 	return k.answer, true
 }
+
+// Join returns the answer under a key or else a seat in the flight that makes it.
+func (m *Memory) Join(_ context.Context, ask *Ask) (*Answer, *Seat) {
+	if a, ok := m.get(ask, m.epoch.Load(), &m.hidden); ok {
+		m.hits.Add(1)
+		return a, nil
+	}
+	seat := m.flight.join(ask, m.Mark(), &m.hidden)
+	if !seat.Leads() {
+		return nil, seat
+	}
+	if a, ok := m.get(ask, m.epoch.Load(), &m.hidden); ok { // the flight before landed in between
+		m.hits.Add(1)
+		seat.share(a)
+		return a, nil
+	}
+	m.misses.Add(1)
+	return nil, seat
+}
+
+// Mark is what has been purged so far.
+func (m *Memory) Mark() Mark { return Mark{Epoch: m.epoch.Load(), Purge: m.hidden.current().count} }
 
 // Put keeps a copy of an answer for ttl, if it is complete and not too large.
 func (m *Memory) Put(_ context.Context, key Key, answer *Answer, ttl time.Duration) {
@@ -94,7 +127,11 @@ func (m *Memory) Put(_ context.Context, key Key, answer *Answer, ttl time.Durati
 		m.refused.Add(1)
 		return
 	}
-	m.put(key, answer.clone(m.options.Now()), ttl, m.epoch.Load())
+	a := answer.clone(m.options.Now())
+	if a.Mark == (Mark{}) {
+		a.Mark = m.Mark()
+	}
+	m.put(key, a, ttl, a.Mark.Epoch)
 }
 
 // put keeps the answer itself.
@@ -103,17 +140,34 @@ func (m *Memory) put(key Key, answer *Answer, ttl time.Duration, epoch uint64) {
 	m.stored.Add(1)
 }
 
-// Purge forgets every answer. One that is being stored meanwhile is not served after it.
-func (m *Memory) Purge(context.Context) error {
-	m.epoch.Add(1)
-	m.answers.InvalidateAll()
-	m.purges.Add(1)
+// Purge forgets the answers that carry one of some labels, or every answer if it names none. One that is being made or stored meanwhile is
+// not served after it.
+func (m *Memory) Purge(_ context.Context, labels ...string) error {
+	m.purged.Add(1)
+	if len(labels) == 0 {
+		m.epoch.Add(1)
+		m.answers.InvalidateAll()
+		return nil
+	}
+	m.hidden.add(labels)
+	m.free(&m.hidden)
 	return nil
+}
+
+// free drops the answers that purges hide.
+func (m *Memory) free(hidden *purges) {
+	table := hidden.current()
+	for digest, k := range m.answers.All() {
+		if table.hides(Key{digest, k.scope}, k.answer.Labels, k.answer.Mark) {
+			m.answers.Invalidate(digest)
+		}
+	}
 }
 
 // Stats tells what the memory has seen.
 func (m *Memory) Stats() Stats {
 	s := m.read()
+	m.flight.read(&s)
 	s.Entries, s.Bytes = int64(m.answers.EstimatedSize()), int64(m.answers.WeightedSize())
 	return s
 }

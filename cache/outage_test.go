@@ -270,7 +270,7 @@ func TestDamagedValuesAreMisses(t *testing.T) {
 	f("rubbish", false, 0, 2)
 	f(whole[:len(whole)-1], false, 0, 3)
 	f(strings.Replace(whole, "openai", "Openai", 1), false, 0, 4)
-	f(whole[:2]+"\x02"+whole[3:], true, 1, 4)                                                    // a newer version's
+	f(whole[:2]+"\x03"+whole[3:], true, 1, 4)                                                    // a newer version's
 	f(string(frameOf(keyOf("a", "c"), answerOf("other"), now.Now().Add(time.Hour))), true, 2, 4) // another key's
 	f(string(frameOf(key, answerOf(strings.Repeat("x", 2<<20)), now.Now().Add(1))), true, 3, 4)  // larger than this gateway serves
 	f(string(frameOf(key, answerOf("old"), now.Now())), true, 3, 4)                              // expired, whatever Redis thinks

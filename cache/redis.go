@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,8 +19,11 @@ type Redis struct {
 	options RedisOptions
 	prefix  string
 	epochs  epochs
+	hidden  purges
 	breaker breaker
 	storing *storing
+	flight  Flight
+	fleet   *fleet
 	counters
 }
 
@@ -35,6 +37,7 @@ type RedisOptions struct {
 	Workers   int              // that store them; default 2
 	Failures  int              // in a row, that open the breaker; default 5
 	Pause     time.Duration    // from opening to the first probe, doubled by each failed one up to 30 s; default 500 ms
+	Lease     time.Duration    // how long a gateway that died keeps others from asking what it asked; default 3 s
 	Now       func() time.Time // default time.Now
 }
 
@@ -47,6 +50,7 @@ func (o RedisOptions) withDefaults() RedisOptions {
 	defaultTo(&o.Workers, 2)
 	defaultTo(&o.Failures, 5)
 	defaultTo(&o.Pause, 500*time.Millisecond)
+	defaultTo(&o.Lease, 3*time.Second)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -71,6 +75,15 @@ func NewRedis(client redis.UniversalClient, org string, options RedisOptions) (*
 	r := &Redis{client: client, options: options.withDefaults(), prefix: "bursar:{" + org + "}:x:"}
 	r.breaker = breaker{now: r.options.Now, failures: r.options.Failures, shortest: r.options.Pause, longest: max(30*time.Second, r.options.Pause)}
 	r.storing = newStoring(r)
+	r.fleet = newFleet(r)
+	r.flight.ended = r.fleet.ended
+	r.flight.keep = func(c *course, a *Answer, ttl time.Duration) {
+		if !r.accepts(c.key, a, ttl) {
+			r.giveUp(c.key, a.Mark, c.lease)
+			return
+		}
+		r.put(c.key, a.clone(r.options.Now()), ttl, c.lease)
+	}
 	return r, nil
 }
 
@@ -87,7 +100,7 @@ func keepsDeadlines(client redis.UniversalClient) bool {
 
 // Get returns the answer under a key, if there is one that still lives and Redis tells so in time.
 func (r *Redis) Get(ctx context.Context, key Key) (*Answer, bool) {
-	f := r.lookup(ctx, key)
+	f, _ := r.lookup(ctx, &Ask{Key: key}, nil, r.options.Lookup)
 	r.count(f.answer != nil)
 	return f.answer, f.answer != nil
 }
@@ -100,77 +113,10 @@ func (r *Redis) count(hit bool) {
 	}
 }
 
-// found is an answer with what a memory in front needs to keep it. Answer is nil for a miss.
-type found struct {
-	answer  *Answer
-	epoch   uint64
-	expires time.Time
-}
-
-// lookup asks Redis once: for the answer and, when the epoch is due, for that in the same round trip.
-func (r *Redis) lookup(ctx context.Context, key Key) (f found) {
-	if key.IsZero() || !r.mayAsk() {
-		return f
-	}
-	limited, cancel := context.WithTimeout(ctx, r.options.Lookup)
-	defer cancel()
-	value, epoch, err := r.fetch(limited, key)
-	if errors.Is(err, redis.Nil) {
-		r.breaker.tell(true)
-		return f
-	}
-	if err != nil {
-		if ctx.Err() == nil { // else it was the caller who left
-			r.failed.Add(1)
-			r.breaker.tell(false)
-		}
-		return f
-	}
-	r.breaker.tell(true)
-	answer, expires, v := readFrame(value, key, r.options.MaxAnswer)
-	switch {
-	case v == foreign:
-		r.mismatched.Add(1)
-	case v == corrupt:
-		r.corrupt.Add(1)
-		r.storing.remove(r.name(epoch, key))
-	case r.options.Now().Before(expires):
-		return found{answer, epoch, expires}
-	}
-	return f
-}
-
-// fetch returns the value under a key, in the epoch that it returns beside it.
-func (r *Redis) fetch(ctx context.Context, key Key) ([]byte, uint64, error) {
-	epoch, due := r.epochs.current(r.options.Now())
-	if !due {
-		value, err := r.client.Get(ctx, r.name(epoch, key)).Bytes()
-		return value, epoch, err
-	}
-	if epoch != 0 {
-		asked := r.options.Now()
-		both := r.client.Pipeline()
-		mark, answer := both.Get(ctx, r.epochName()), both.Get(ctx, r.name(epoch, key))
-		if _, err := both.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-			return nil, 0, err
-		}
-		if text, err := mark.Result(); err == nil && r.epochs.learn(text, asked) == epoch {
-			value, err := answer.Bytes()
-			return value, epoch, err
-		}
-	}
-	epoch, err := r.readEpoch(ctx) // the first lookup, or the first after a purge
-	if err != nil {
-		return nil, 0, err
-	}
-	value, err := r.client.Get(ctx, r.name(epoch, key)).Bytes()
-	return value, epoch, err
-}
-
 // Put keeps a copy of an answer for ttl, if it is complete and not too large. It returns before the answer is stored.
 func (r *Redis) Put(_ context.Context, key Key, answer *Answer, ttl time.Duration) {
 	if r.accepts(key, answer, ttl) {
-		r.put(key, answer.clone(r.options.Now()), ttl)
+		r.put(key, answer.clone(r.options.Now()), ttl, "")
 	}
 }
 
@@ -182,10 +128,15 @@ func (r *Redis) accepts(key Key, answer *Answer, ttl time.Duration) bool {
 	return ok
 }
 
-// put keeps the answer itself.
-func (r *Redis) put(key Key, answer *Answer, ttl time.Duration) {
-	epoch, _ := r.epochs.current(r.options.Now()) // now, not when it is written: a purge in between is meant for it, too
-	r.storing.add(job{key: key, answer: answer, expires: r.options.Now().Add(ttl), epoch: epoch})
+// put keeps the answer itself, and gives back the lease by which it was made, if there is one.
+func (r *Redis) put(key Key, answer *Answer, ttl time.Duration, lease string) {
+	if lease != "" {
+		r.fleet.expect(lease)
+	}
+	if answer.Mark == (Mark{}) {
+		answer.Mark = r.Mark() // now, not when it is written: a purge in between is meant for it, too
+	}
+	r.storing.add(job{key: key, answer: answer, expires: r.options.Now().Add(ttl), epoch: answer.Mark.Epoch, lease: lease})
 }
 
 // Flush waits until what was put before is stored or dropped.
@@ -194,12 +145,16 @@ func (r *Redis) Flush(ctx context.Context) error { return r.storing.flush(ctx) }
 // Stats tells what this gateway has seen of the store.
 func (r *Redis) Stats() Stats {
 	s := r.read()
+	r.flight.read(&s)
 	s.Open = r.breaker.open()
 	return s
 }
 
 // Close stores what was put and ends the workers. What is put after is dropped.
-func (r *Redis) Close() { r.storing.close() }
+func (r *Redis) Close() {
+	r.fleet.close()
+	r.storing.close()
+}
 
 // mayAsk reports whether the breaker lets a call through. It sends a probe when one is due.
 func (r *Redis) mayAsk() bool {

@@ -61,7 +61,7 @@ func TestEpochsLearnInOrder(t *testing.T) {
 	start := time.Now()
 	f := func(text string, at time.Duration, want uint64) {
 		t.Helper()
-		if got := e.learn(text, start.Add(at)); got != want {
+		if got := e.learn(text, 0, start.Add(at)); got != want {
 			t.Errorf("got %d, want %d", got, want)
 		}
 	}
@@ -207,7 +207,7 @@ func TestTieredHoldsNothingTooLong(t *testing.T) {
 	epoch, _ := s.far.epochs.current(now.Now())
 	f := func(key Key, want bool) {
 		t.Helper()
-		if _, ok := near.get(key, epoch); ok != want {
+		if _, ok := near.get(&Ask{Key: key}, epoch, new(purges)); ok != want {
 			t.Errorf("in memory: %v, want %v", ok, want)
 		}
 	}

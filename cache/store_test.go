@@ -34,8 +34,9 @@ var _ = pricing.Usage(Usage{})
 
 type store interface {
 	Get(context.Context, Key) (*Answer, bool)
+	Join(context.Context, *Ask) (*Answer, *Seat)
 	Put(context.Context, Key, *Answer, time.Duration)
-	Purge(context.Context) error
+	Purge(context.Context, ...string) error
 	Flush(context.Context) error
 	Stats() Stats
 	Close()
@@ -198,7 +199,7 @@ func TestPutThenGet(t *testing.T) {
 					t.Fatal("a miss for what was put")
 				}
 				want := *want
-				want.Stored = got.Stored
+				want.Stored, want.Mark = got.Stored, got.Mark
 				if d := cmp.Diff(&want, got); d != "" || got.Stored.IsZero() {
 					t.Error(d, got.Stored)
 				}

@@ -22,12 +22,13 @@ type storing struct {
 	idle    chan struct{}
 }
 
-// job is an answer to store or, without one, a name to remove.
+// job is an answer to store, or a name to remove, or a lease to give back.
 type job struct {
 	key     Key
 	answer  *Answer
 	expires time.Time
 	epoch   uint64 // 0: not known when it was put
+	lease   string // by which the answer was made; it is given back with the answer stored
 	remove  string
 }
 
@@ -49,7 +50,11 @@ func newStoring(r *Redis) *storing {
 
 // add queues a job, or drops it.
 func (s *storing) add(j job) {
-	if !s.enqueue(j) && j.answer != nil {
+	if s.enqueue(j) {
+		return
+	}
+	s.redis.fleet.over(j.lease)
+	if j.answer != nil {
 		s.redis.dropped.Add(1)
 	}
 }
@@ -97,6 +102,7 @@ func (s *storing) work() {
 
 // carryOut stores or removes, within the deadline of a store.
 func (r *Redis) carryOut(j *job) {
+	defer r.fleet.over(j.lease)
 	call, probe := r.breaker.ask()
 	if probe {
 		r.storing.spawn(r.probe)
@@ -110,10 +116,13 @@ func (r *Redis) carryOut(j *job) {
 	ctx, cancel := context.WithTimeout(context.Background(), r.options.Store)
 	defer cancel()
 	var err error
-	if j.answer == nil {
-		err = r.client.Del(ctx, j.remove).Err()
-	} else {
+	switch {
+	case j.answer != nil:
 		err = r.store(ctx, j)
+	case j.remove != "":
+		err = r.client.Del(ctx, j.remove).Err()
+	default:
+		err = r.release(ctx, j)
 	}
 	r.breaker.tell(err == nil)
 	if err != nil {
@@ -139,7 +148,14 @@ func (r *Redis) store(ctx context.Context, j *job) error {
 	}
 	left = (left + time.Second - 1).Truncate(time.Second) // EX counts seconds; the frame has the exact end
 	frame := appendFrame(make([]byte, 0, j.answer.weight()), j.key, j.answer, j.expires)
-	if err := r.client.Set(ctx, r.name(j.epoch, j.key), frame, left).Err(); err != nil {
+	name := r.name(j.epoch, j.key)
+	var err error
+	if j.lease == "" {
+		err = r.client.Set(ctx, name, frame, left).Err()
+	} else {
+		err = storeScript.Run(ctx, r.client, []string{name, name + leaseSuffix}, frame, int64(left/time.Second), j.lease).Err()
+	}
+	if err != nil {
 		return err
 	}
 	r.stored.Add(1)

@@ -17,54 +17,99 @@ type Tiered struct {
 // and close them through it.
 func NewTiered(near *Memory, far *Redis, limit time.Duration) *Tiered {
 	defaultTo(&limit, 30*time.Second)
-	return &Tiered{near: near, far: far, limit: limit}
+	t := &Tiered{near: near, far: far, limit: limit}
+	far.flight.keep = func(c *course, a *Answer, ttl time.Duration) { t.put(c.key, a, ttl, c.lease) }
+	return t
 }
 
 // Get returns the answer under a key, if there is one that still lives.
 func (t *Tiered) Get(ctx context.Context, key Key) (*Answer, bool) {
-	epoch, due := t.far.epochs.current(t.far.options.Now())
-	if a, ok := t.near.get(key, epoch); ok && !key.IsZero() {
-		now := epoch
-		if due { // only a hit is worth the question whether the epoch still holds: a lookup asks it anyway
-			if now, ok = t.far.freshEpoch(ctx); !ok {
-				t.far.count(false)
-				return nil, false
-			}
-		}
-		if now == epoch {
-			t.near.hits.Add(1)
-			return a, true
-		}
+	ask := &Ask{Key: key}
+	if a, lost := t.nearby(ctx, ask); a != nil || lost {
+		return a, a != nil
 	}
-	f := t.far.lookup(ctx, key)
+	f, _ := t.far.lookup(ctx, ask, nil, t.far.options.Lookup)
 	t.far.count(f.answer != nil)
-	if f.answer == nil {
+	t.remember(key, &f)
+	return f.answer, f.answer != nil
+}
+
+// nearby returns the answer that the memory has and that surely was not purged. Lost says that it has one, but that Redis does not tell.
+func (t *Tiered) nearby(ctx context.Context, ask *Ask) (a *Answer, lost bool) {
+	if ask.Key.IsZero() {
 		return nil, false
+	}
+	epoch, due := t.far.epochs.current(t.far.options.Now())
+	a, ok := t.near.get(ask, epoch, &t.far.hidden)
+	if ok && due { // only a hit is worth the question whether the epoch still holds: a lookup asks it anyway
+		now, told := t.far.freshEpoch(ctx)
+		if !told {
+			t.far.count(false)
+			return nil, true
+		}
+		a, ok = t.near.get(ask, now, &t.far.hidden)
+	}
+	if !ok {
+		return nil, false
+	}
+	t.near.hits.Add(1)
+	return a, false
+}
+
+func (t *Tiered) remember(key Key, f *found) {
+	if f.answer == nil {
+		return
 	}
 	if left := f.expires.Sub(t.far.options.Now()); left > 0 {
 		t.near.put(key, f.answer, min(left, t.limit), f.epoch)
 	}
-	return f.answer, true
 }
+
+// Join returns the answer under a key or else a seat in the flight, of the whole fleet, that makes it.
+func (t *Tiered) Join(ctx context.Context, ask *Ask) (*Answer, *Seat) {
+	a, lost := t.nearby(ctx, ask)
+	if a != nil {
+		return a, nil
+	}
+	f, seat := t.far.board(ctx, ask, lost)
+	t.remember(ask.Key, &f)
+	return f.answer, seat
+}
+
+// Mark is what has been purged so far, as far as this gateway knows.
+func (t *Tiered) Mark() Mark { return t.far.Mark() }
 
 // Put keeps a copy of an answer for ttl, if it is complete and not too large. The next Get of this gateway sees it.
 func (t *Tiered) Put(_ context.Context, key Key, answer *Answer, ttl time.Duration) {
+	t.put(key, answer, ttl, "")
+}
+
+func (t *Tiered) put(key Key, answer *Answer, ttl time.Duration, lease string) {
 	if !t.far.accepts(key, answer, ttl) {
+		t.far.giveUp(key, answer.Mark, lease)
 		return
 	}
 	a := answer.clone(t.far.options.Now())
-	if epoch, _ := t.far.epochs.current(t.far.options.Now()); epoch != 0 {
-		t.near.put(key, a, min(ttl, t.limit), epoch)
+	if a.Mark == (Mark{}) {
+		a.Mark = t.far.Mark()
 	}
-	t.far.put(key, a, ttl)
+	if a.Mark.Epoch != 0 {
+		t.near.put(key, a, min(ttl, t.limit), a.Mark.Epoch)
+	}
+	t.far.put(key, a, ttl, lease)
 }
 
-// Purge forgets every answer of the org: at once here, within about a second on every other gateway.
-func (t *Tiered) Purge(ctx context.Context) error {
-	if err := t.far.Purge(ctx); err != nil {
+// Purge forgets the answers that carry one of some labels, or every answer of the org if it names none: at once here, within about a
+// second on every other gateway.
+func (t *Tiered) Purge(ctx context.Context, labels ...string) error {
+	if err := t.far.Purge(ctx, labels...); err != nil {
 		return err
 	}
-	t.near.answers.InvalidateAll() // the new epoch hides them already; this frees them
+	if len(labels) == 0 {
+		t.near.answers.InvalidateAll() // the new epoch hides them already; this frees them
+	} else {
+		t.near.free(&t.far.hidden)
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ var table = map[string]room{
 	"policy":            {ours: []string{"exchange", "pricing"}, others: []string{"go.yaml.in/yaml/v4", "github.com/fsnotify/fsnotify"}},
 	"router":            {ours: []string{"exchange", "policy"}},
 	"keys":              {ours: []string{"exchange"}, others: []string{"github.com/redis/go-redis/v9"}},
-	"cache":             {ours: []string{"exchange", "internal/jsonspan"}, others: []string{"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2"}},
+	"cache":             {ours: []string{"exchange", "internal/jsonspan"}, others: []string{"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2", "github.com/klauspost/compress"}},
 	"cache/embed":       {},
 	"budget":            {ours: []string{"exchange", "pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"ledger":            {ours: []string{"exchange", "pricing"}, others: []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}},
