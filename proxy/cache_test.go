@@ -202,7 +202,9 @@ func TestWhatChangesTheAnswerMisses(t *testing.T) {
 		strings.ReplaceAll(chat("small", "hi"), `":`, "\" :\n\t"): "hit",
 		chat("fake/small", "hi"):                                  "miss",
 	} {
-		must(t, h.stores.cache.(interface{ Purge(context.Context, ...string) error }).Purge(t.Context()))
+		must(t, h.stores.cache.(interface {
+			Purge(context.Context, ...string) error
+		}).Purge(t.Context()))
 		h.outcome(h.post(chat("small", "hi")).id())
 		got := h.post(body)
 		if is := got.header.Get("x-bursar-cache"); is != want || got.status != 200 {
