@@ -60,14 +60,6 @@ func (e *epochs) learn(text string, purges uint64, asked time.Time) uint64 {
 	}
 }
 
-// purges returns how many purges by label the present epoch has seen, as far as is known.
-func (e *epochs) purges() uint64 {
-	if last := e.last.Load(); last != nil {
-		return last.purges
-	}
-	return 0
-}
-
 // Mark is what has been purged so far, as far as this gateway knows.
 func (r *Redis) Mark() Mark {
 	last := r.epochs.last.Load()
