@@ -43,10 +43,10 @@ func TestParseVocabularyRefuses(t *testing.T) {
 		}
 	}
 	f("", "does not begin with")
-	f("bursarv0\x01\x00\x00\x00\x01a", "does not begin with")
-	f("bursarv1\x09\x00\x00\x00\x01a", "cannot hold")
-	f("bursarv1\x01\x00\x00\x00\x02a", "names 2 bytes of tokens but holds 1")
-	f("bursarv1\x01\x00\x00\x00\x01a", "no token for byte")
+	f("bursarv1\x01\x00\x00\x00\x01\x00a", "does not begin with")
+	f("bursarv2\x09\x00\x00\x00\x01\x00a", "cannot hold")
+	f("bursarv2\x01\x00\x00\x00\x02\x00a", "names 2 bytes of tokens but holds 1")
+	f("bursarv2\x01\x00\x00\x00\x01\x00a", "no token of rank 0 to 255 for byte")
 }
 
 func TestNewIsQuick(t *testing.T) {

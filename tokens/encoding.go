@@ -52,6 +52,8 @@ type scratch struct {
 	list  []part
 	heap  rankHeap
 	seen  pieceMemo
+	taken []chosen
+	dead  []uint64
 	large bool // list and heap may be larger than is kept
 	steps int  // candidates looked at so far, for the tests to bound
 }
@@ -105,6 +107,11 @@ func (e *encoding) countPiece(text []byte, start, end int, s *scratch) int {
 
 // countMerged counts a piece that is no token itself.
 func (e *encoding) countMerged(text []byte, start, end int, s *scratch) int {
+	if end-start <= longestBacktrack && backtracks(text, start, end) {
+		if n := e.vocabulary.backtrack(text[start:end], s); n > 0 {
+			return n
+		}
+	}
 	if end-start <= smallPiece {
 		return len(e.vocabulary.merge(text, start, end, s)) - 1
 	}

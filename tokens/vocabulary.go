@@ -10,10 +10,11 @@ import (
 //go:generate go run ./vocabgen
 
 const (
-	vocabularyMagic = "bursarv1"
+	vocabularyMagic = "bursarv2"
 	noRank          = math.MaxUint32 // rank of bytes that are no token
 	sieveWords      = 1 << 15
-	shortToken      = 8 // longest token, in bytes, that fits the key of a shortSlot
+	shortToken      = 8  // longest token, in bytes, that fits the key of a shortSlot
+	maskBits        = 64 // longest token, in bytes, that a mask of lengths knows
 )
 
 // vocabulary finds the rank of a token, which is also its id. Its tables hold no pointers, so the garbage collector never walks
@@ -24,6 +25,7 @@ const (
 type vocabulary struct {
 	blob    []byte   // every token, one after another, by rank
 	offsets []uint32 // token r is blob[offsets[r]:offsets[r+1]]
+	splits  []byte   // token r is merged of two: its first splits[r] bytes and the rest; 0 for single bytes
 	longest int      // length of the longest token, in bytes
 
 	bytes      [256]uint32 // rank of every single byte
@@ -33,6 +35,9 @@ type vocabulary struct {
 	shortShift uint8       // 64 - log2(len(short))
 	long       []longSlot  // longer tokens
 	longShift  uint8
+
+	byLead [256]uint64 // lengths of the tokens that begin with a byte: bit n-1 for n bytes, up to maskBits
+	byChar []uint64    // the same by the first character, if it has two or three bytes
 }
 
 // shortSlot holds its token in the slot: one cache line answers for the tokens most text is made of.
@@ -55,11 +60,14 @@ func parseVocabulary(data []byte) (*vocabulary, error) {
 		return nil, fmt.Errorf("vocabulary of %d bytes does not begin with %q: run go generate ./tokens", len(data), vocabularyMagic)
 	}
 	count := int(binary.LittleEndian.Uint32(data[header-4:]))
-	if count > len(data)-header {
+	if 2*count > len(data)-header {
 		return nil, fmt.Errorf("vocabulary of %d bytes cannot hold the %d tokens it names: run go generate ./tokens", len(data), count)
 	}
 	sizes := data[header : header+count]
-	v := &vocabulary{blob: data[header+count:], offsets: make([]uint32, count+1), pairs: make([]uint32, 1<<16)}
+	v := &vocabulary{
+		splits: data[header+count : header+2*count], blob: data[header+2*count:],
+		offsets: make([]uint32, count+1), pairs: make([]uint32, 1<<16), byChar: make([]uint64, 1<<16),
+	}
 	shorts := 0
 	for rank, size := range sizes {
 		v.offsets[rank+1] = v.offsets[rank] + uint32(size)
@@ -73,8 +81,8 @@ func parseVocabulary(data []byte) (*vocabulary, error) {
 	}
 	v.index(shorts, count-shorts)
 	for b, rank := range v.bytes {
-		if rank == noRank {
-			return nil, fmt.Errorf("vocabulary has no token for byte %#02x: not every text could be encoded", b)
+		if rank > 255 {
+			return nil, fmt.Errorf("vocabulary has no token of rank 0 to 255 for byte %#02x: not every text could be encoded", b)
 		}
 	}
 	return v, nil
@@ -100,12 +108,45 @@ func (v *vocabulary) index(shorts, longs int) {
 		case 2:
 			v.pairs[int(token[0])<<8|int(token[1])] = rank
 		}
+		v.addLength(token)
 		if len(token) <= shortToken {
 			v.addShort(word(v.blob, start, len(token)), len(token), rank)
 		} else {
 			v.addLong(token, rank)
 		}
 	}
+}
+
+func (v *vocabulary) addLength(token []byte) {
+	if len(token) > maskBits {
+		return
+	}
+	bit := uint64(1) << (len(token) - 1)
+	v.byLead[token[0]] |= bit
+	if c := firstChar(token); c > 0 {
+		v.byChar[c] |= bit
+	}
+}
+
+// lengths returns a mask of the lengths that a token at the beginning of text may have, bit n-1 for n bytes; a few too many, but of
+// those up to maskBits none too few.
+func (v *vocabulary) lengths(text []byte) uint64 {
+	if c := firstChar(text); c > 0 {
+		return v.byChar[c] | 3 // a token may end within the character
+	}
+	return v.byLead[text[0]]
+}
+
+// firstChar returns the first character of text as a number, if it looks like one of two or three bytes, else 0.
+func firstChar(text []byte) int {
+	switch lead := text[0]; {
+	case lead < 0xC0 || lead >= 0xF0 || len(text) < 3:
+	case lead >= 0xE0:
+		return int(lead&15)<<12 | int(text[1]&63)<<6 | int(text[2]&63)
+	default:
+		return int(lead&31)<<6 | int(text[1]&63)
+	}
+	return 0
 }
 
 // tableSize returns a power of two that n tokens fill by no more than three fifths.

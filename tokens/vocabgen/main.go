@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	loader "github.com/pkoukk/tiktoken-go-loader"
 )
@@ -36,8 +37,8 @@ func generate(dir string) error {
 	return nil
 }
 
-// flatten lays a vocabulary out as package tokens reads it: the magic word "bursarv1", the number of tokens as a little-endian
-// uint32, the length of every token as one byte each, by rank, then the tokens themselves one after another.
+// flatten lays a vocabulary out as package tokens reads it: the magic word "bursarv2", the number of tokens as a little-endian
+// uint32, the length of every token as one byte each, by rank, where every token splits likewise, then the tokens themselves one after another.
 func flatten(ranks map[string]int) ([]byte, error) {
 	byRank := make([]string, len(ranks))
 	total := 0
@@ -52,13 +53,45 @@ func flatten(ranks map[string]int) ([]byte, error) {
 		total += len(token)
 	}
 	data := make([]byte, 0, 12+len(byRank)+total)
-	data = append(data, "bursarv1"...)
+	data = append(data, "bursarv2"...)
 	data = binary.LittleEndian.AppendUint32(data, uint32(len(byRank)))
 	for _, token := range byRank {
 		data = append(data, byte(len(token)))
+	}
+	for rank, token := range byRank {
+		at, err := split(token, rank, ranks)
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, byte(at))
 	}
 	for _, token := range byRank {
 		data = append(data, token...)
 	}
 	return data, nil
+}
+
+// split returns how many bytes the first of the two parts has that byte pair encoding makes a token of, 0 for a single byte.
+func split(token string, rank int, ranks map[string]int) (int, error) {
+	if len(token) == 1 {
+		return 0, nil
+	}
+	parts := make([]string, len(token))
+	for i := range parts {
+		parts[i] = token[i : i+1]
+	}
+	for len(parts) > 2 {
+		best, at := rank, -1
+		for i := range len(parts) - 1 {
+			if r, ok := ranks[parts[i]+parts[i+1]]; ok && r < best {
+				best, at = r, i
+			}
+		}
+		if at < 0 {
+			return 0, fmt.Errorf("token %q of rank %d is never made: its parts are left at %q", token, rank, parts)
+		}
+		parts[at] += parts[at+1]
+		parts = slices.Delete(parts, at+1, at+2)
+	}
+	return len(parts[0]), nil
 }
