@@ -51,7 +51,7 @@ func (v *vocabulary) backtrack(piece []byte, s *scratch) int {
 		end, rank := v.longestAt(piece, at, most)
 		for rank != noRank {
 			s.steps++
-			if dead[end>>6]>>(end&63)&1 == 0 && (at == 0 || v.meet(piece, start(taken), at, end, last.rank, rank)) {
+			if dead[end>>6]>>(end&63)&1 == 0 && (at == 0 || v.canMeet(piece, start(taken), at, end, last.rank, rank, s)) {
 				break
 			}
 			end, rank = v.longestAt(piece, at, end-at-1)
@@ -124,4 +124,24 @@ func (v *vocabulary) meet(piece []byte, start, at, end int, one, two uint32) boo
 			two = v.rank(piece, at, end)
 		}
 	}
+}
+
+// metPairs is how many pairs of tokens a scratch remembers, times 8 bytes.
+const metPairs = 4096
+
+// metMemo remembers of the last pairs of tokens whether they can meet: it is asked of the same few again and again. An entry is the pair
+// and its vocabulary, then a bit that it is set and a bit for the answer.
+type metMemo [metPairs]uint64
+
+// canMeet is meet with its answers remembered.
+func (v *vocabulary) canMeet(piece []byte, start, at, end int, one, two uint32, s *scratch) bool {
+	key := uint64(len(v.splits))<<38 | uint64(one)<<20 | uint64(two)<<2 | 2 // vocabularies differ in size, and none has 1<<18 tokens
+	entry := &s.met[key*0x9e3779b97f4a7c15>>52]
+	if *entry&^1 != key {
+		*entry = key
+		if v.meet(piece, start, at, end, one, two) {
+			*entry |= 1
+		}
+	}
+	return *entry&1 == 1
 }

@@ -54,18 +54,19 @@ func New() (*Counter, error) {
 // unless the text has a run of more than 16 KiB without a place to split.
 func (c *Counter) Text(f Family, text []byte) int64 {
 	if len(text) < memoFloor {
-		return c.count(f, text)
+		return c.Count(f, text)
 	}
 	key := c.memo.key(uint8(f), text)
 	if n, ok := c.memo.get(key); ok {
 		return n
 	}
-	n := c.count(f, text)
+	n := c.Count(f, text)
 	c.memo.put(key, n)
 	return n
 }
 
-func (c *Counter) count(f Family, text []byte) int64 {
+// Count is Text without the memo of texts that were counted before.
+func (c *Counter) Count(f Family, text []byte) int64 {
 	switch f.traits().vocabulary {
 	case exactO200k:
 		return c.o200k.count(text)
@@ -73,6 +74,14 @@ func (c *Counter) count(f Family, text []byte) int64 {
 		return c.cl100k.count(text)
 	}
 	return c.o200k.estimate(text, f.traits().ratios)
+}
+
+// IDs appends the ids of the text's tokens to ids: those of the family's own encoding, or of o200k_base for a family that is estimated.
+func (c *Counter) IDs(f Family, ids []uint32, text []byte) []uint32 {
+	if f.traits().vocabulary == exactCL100k {
+		return c.cl100k.encode(ids, text)
+	}
+	return c.o200k.encode(ids, text)
 }
 
 // Method tells how Text counts for family f.

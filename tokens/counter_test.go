@@ -96,7 +96,7 @@ func TestTextFromManyGoroutines(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	for i := range texts {
 		texts[i] = randomText(rng, 60)
-		want[i] = [2]int64{c.count(O200k, texts[i]), c.count(Claude, texts[i])}
+		want[i] = [2]int64{c.Count(O200k, texts[i]), c.Count(Claude, texts[i])}
 	}
 	var group sync.WaitGroup
 	for g := range 4 {
@@ -129,9 +129,9 @@ func TestTextAllocatesNothing(t *testing.T) {
 		}
 	}
 	f("Text", func() { c.Text(O200k, long) })
-	f("a count", func() { c.count(O200k, long) })
-	f("a count of one long word", func() { c.count(CL100k, letters) })
-	f("an estimate", func() { c.count(Claude, long) })
+	f("a count", func() { c.Count(O200k, long) })
+	f("a count of one long word", func() { c.Count(CL100k, letters) })
+	f("an estimate", func() { c.Count(Claude, long) })
 	f("Tools", func() { c.Tools(O200k, tools) })
 	f("FamilyOf", func() { FamilyOf("openai", "openai/gpt-4o-mini") })
 }
@@ -140,13 +140,13 @@ func TestTextAllocatesNothing(t *testing.T) {
 func TestEstimateLeansHigh(t *testing.T) {
 	c := newCounter(t)
 	for name, text := range corpus() {
-		known := max(c.count(O200k, []byte(text)), c.count(CL100k, []byte(text)))
+		known := max(c.Count(O200k, []byte(text)), c.Count(CL100k, []byte(text)))
 		switch name {
 		case "arabic", "hindi", "han", "spaces", "newlines", "dashes", "contraction": // where cl100k_base is like no later one
-			known = c.count(O200k, []byte(text))
+			known = c.Count(O200k, []byte(text))
 		}
 		for _, f := range []Family{Unknown, Grok, Kimi, GLM} {
-			if n := c.count(f, []byte(text)); n < known {
+			if n := c.Count(f, []byte(text)); n < known {
 				t.Errorf("%s is %d tokens to %v, but %d to a known tokenizer", name, n, f, known)
 			} else if n > 4*known+4 {
 				t.Errorf("%s is %d tokens to %v: absurd beside %d", name, n, f, known)
@@ -252,12 +252,12 @@ func TestLongestMerge(t *testing.T) {
 	}
 	c := newCounter(t)
 	text := bytes.Repeat([]byte("a"), 2*longestMerge+100)
-	if n, want := c.count(O200k, text), int64(len(text)+7)/8; n < want || n > want+4 {
+	if n, want := c.Count(O200k, text), int64(len(text)+7)/8; n < want || n > want+4 {
 		t.Errorf("%d times a is %d tokens, want about %d", len(text), n, want)
 	}
 	var group sync.WaitGroup // more at once than there are turns
 	for range 2*runtime.GOMAXPROCS(0) + 1 {
-		group.Go(func() { c.count(CL100k, text[:keptMerge+1]) })
+		group.Go(func() { c.Count(CL100k, text[:keptMerge+1]) })
 	}
 	group.Wait()
 	if n := len(c.o200k.shared.long); n != 0 {

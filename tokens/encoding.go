@@ -53,6 +53,7 @@ type scratch struct {
 	heap  rankHeap
 	seen  pieceMemo
 	taken []chosen
+	met   metMemo
 	dead  []uint64
 	large bool // list and heap may be larger than is kept
 	steps int  // candidates looked at so far, for the tests to bound

@@ -45,7 +45,7 @@ func (c *Counter) countTools(f Family, tools []byte) int64 {
 	frame := &f.traits().tools
 	functions, err := parseTools(tools)
 	if err != nil { // the provider will refuse it, or knows kinds of tools that we do not
-		return frame.first + frame.each + c.count(f, tools)
+		return frame.first + frame.each + c.Count(f, tools)
 	}
 	if len(functions) == 0 {
 		return 0
@@ -53,20 +53,20 @@ func (c *Counter) countTools(f Family, tools []byte) int64 {
 	n := frame.first + frame.each*int64(len(functions))
 	switch frame.style {
 	case asJSON:
-		return n + c.count(f, tools)
+		return n + c.Count(f, tools)
 	case asOutline:
 		o := outline{frame: frame}
 		for _, fn := range functions {
 			o.tool(fn)
 		}
-		return n + o.tokens + c.count(f, o.text)
+		return n + o.tokens + c.Count(f, o.text)
 	}
 	for _, fn := range functions { // tools of the provider's own, such as web_search, have no schema to write out
 		if fn.raw != nil {
-			n += c.count(f, fn.raw)
+			n += c.Count(f, fn.raw)
 		}
 	}
-	return n + c.count(f, namespace(functions))
+	return n + c.Count(f, namespace(functions))
 }
 
 // ToolChoice returns how many tokens a `tool_choice` adds: name is the function it asks for, or none, auto, required or "".
@@ -77,7 +77,7 @@ func (c *Counter) ToolChoice(f Family, name string) int64 {
 	case "none":
 		return 1
 	}
-	return 7 + c.count(f, []byte(name))
+	return 7 + c.Count(f, []byte(name))
 }
 
 // Call returns how many tokens a tool call in the history adds to its message: the function's name and its arguments as sent, with

@@ -94,7 +94,7 @@ func TestToolsUnknown(t *testing.T) {
 	} {
 		for f := range families {
 			n := c.Tools(f, []byte(tools))
-			if n < c.count(f, []byte(tools))/2 {
+			if n < c.Count(f, []byte(tools))/2 {
 				t.Errorf("%v: tools %.40s are %d tokens", f, tools, n)
 			}
 			if again := c.Tools(f, []byte(tools)); again != n {

@@ -38,6 +38,7 @@ type vocabulary struct {
 
 	byLead [256]uint64 // lengths of the tokens that begin with a byte: bit n-1 for n bytes, up to maskBits
 	byChar []uint64    // the same by the first character, if it has two or three bytes
+	byTwo  []uint64    // the same by a hash of the first six bytes, for tokens of that length that begin with three bytes to a character
 }
 
 // shortSlot holds its token in the slot: one cache line answers for the tokens most text is made of.
@@ -60,13 +61,13 @@ func parseVocabulary(data []byte) (*vocabulary, error) {
 		return nil, fmt.Errorf("vocabulary of %d bytes does not begin with %q: run go generate ./tokens", len(data), vocabularyMagic)
 	}
 	count := int(binary.LittleEndian.Uint32(data[header-4:]))
-	if 2*count > len(data)-header {
+	if 2*count > len(data)-header || count >= 1<<18 {
 		return nil, fmt.Errorf("vocabulary of %d bytes cannot hold the %d tokens it names: run go generate ./tokens", len(data), count)
 	}
 	sizes := data[header : header+count]
 	v := &vocabulary{
 		splits: data[header+count : header+2*count], blob: data[header+2*count:],
-		offsets: make([]uint32, count+1), pairs: make([]uint32, 1<<16), byChar: make([]uint64, 1<<16),
+		offsets: make([]uint32, count+1), pairs: make([]uint32, 1<<16), byChar: make([]uint64, 1<<16), byTwo: make([]uint64, 1<<16),
 	}
 	shorts := 0
 	for rank, size := range sizes {
@@ -125,16 +126,27 @@ func (v *vocabulary) addLength(token []byte) {
 	v.byLead[token[0]] |= bit
 	if c := firstChar(token); c > 0 {
 		v.byChar[c] |= bit
+		if c >= threeByteChar && len(token) >= 6 {
+			v.byTwo[hashSix(token)] |= bit
+		}
 	}
 }
 
 // lengths returns a mask of the lengths that a token at the beginning of text may have, bit n-1 for n bytes; a few too many, but of
 // those up to maskBits none too few.
 func (v *vocabulary) lengths(text []byte) uint64 {
-	if c := firstChar(text); c > 0 {
-		return v.byChar[c] | 3 // a token may end within the character
+	c := firstChar(text)
+	if c == 0 {
+		return v.byLead[text[0]]
 	}
-	return v.byLead[text[0]]
+	lengths := v.byChar[c] | 3 // a token may end within the character
+	if c >= threeByteChar && lengths > 1<<5-1 {
+		lengths &= 1<<5 - 1
+		if len(text) >= 6 {
+			lengths |= v.byTwo[hashSix(text)]
+		}
+	}
+	return lengths
 }
 
 // firstChar returns the first character of text as a number, if it looks like one of two or three bytes, else 0.
@@ -147,6 +159,15 @@ func firstChar(text []byte) int {
 		return int(lead&31)<<6 | int(text[1]&63)
 	}
 	return 0
+}
+
+// threeByteChar is the first character that UTF-8 writes with three bytes.
+const threeByteChar = 0x800
+
+// hashSix hashes six bytes to an index of byTwo.
+func hashSix(b []byte) int {
+	key := uint64(binary.LittleEndian.Uint32(b)) | uint64(b[4])<<32 | uint64(b[5])<<40
+	return int(key * 0x9e3779b97f4a7c15 >> 48)
 }
 
 // tableSize returns a power of two that n tokens fill by no more than three fifths.
