@@ -57,7 +57,10 @@ func collect(o options) ([]text, error) {
 		}
 	}
 	corpus := []text{
-		{"chat", chat, true}, {"json", clip(pretty), true}, {"json_min", clip(compact.Bytes()), true}, {"code", code, true},
+		{"chat", chat, true},
+		{"json", clip(pretty), true},
+		{"json_min", clip(compact.Bytes()), true},
+		{"code", code, true},
 		{"english", clip(bytes.Join(docs, []byte("\n"))), true},
 	}
 	languages, err := foreign(o.texts)
