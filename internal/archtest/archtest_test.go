@@ -23,6 +23,8 @@ var table = map[string]room{
 	"prompt":            {ours: []string{"exchange", "tokens", "internal/jsonspan"}},
 	"policy":            {ours: []string{"exchange", "pricing"}, others: []string{"go.yaml.in/yaml/v4", "github.com/fsnotify/fsnotify"}},
 	"router":            {ours: []string{"exchange", "policy"}},
+	"router/certify":    {ours: []string{"pricing"}},
+	"router/scorer":     {},
 	"keys":              {ours: []string{"exchange"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"cache":             {ours: []string{"exchange", "internal/jsonspan"}, others: []string{"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2", "github.com/klauspost/compress"}},
 	"cache/embed":       {},
