@@ -1,0 +1,131 @@
+package index
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"bursar/cache/embed"
+)
+
+// neighbours is how many cells the vectors of a cell that splits may move to.
+const neighbours = 16
+
+// split moves the vectors of a cell that lie nearer to a second centre into a new cell. Each keeps a quarter at least, so that even
+// equal vectors split.
+func (x *Index) split(at uint32) {
+	const rounds = 4
+	type member struct {
+		id   ID
+		lean int32 // how much nearer to the second centre than to the first
+	}
+	size := int(x.cells[at].size)
+	var (
+		first, second = *x.vector(x.cells[at].id(0)), *x.vector(x.cells[at].id(uint32(size) / 2))
+		members       = make([]member, size)
+		cut           int
+	)
+	for i := range members {
+		members[i].id = x.cells[at].id(uint32(i))
+	}
+	for range rounds {
+		one, two := centreOf(&first), centreOf(&second)
+		cut = 0
+		for i := range members {
+			asked := pack(x.vector(members[i].id))
+			members[i].lean = two.dot(&asked) - one.dot(&asked)
+			if members[i].lean <= 0 {
+				cut++
+			}
+		}
+		slices.SortFunc(members, func(a, b member) int { return cmp.Or(cmp.Compare(a.lean, b.lean), cmp.Compare(a.id, b.id)) })
+		cut = max(size/4, min(3*size/4, cut))
+		var sums [2][embed.Dim]int32
+		for i, m := range members {
+			half := &sums[0]
+			if i >= cut {
+				half = &sums[1]
+			}
+			for k, y := range x.vector(m.id) {
+				half[k] += int32(y)
+			}
+		}
+		first, second = direction(&sums[0]), direction(&sums[1])
+	}
+	x.centres[at] = centreOf(&first)
+	fresh := x.newCell(&second)
+	for _, m := range members[cut:] {
+		places := x.places(m.id)
+		here := 0
+		if places[1].cell == at {
+			here = 1
+		}
+		x.take(places[here])
+		places[here] = x.put(fresh, m.id)
+	}
+	var cells [neighbours]ranked
+	near := x.around(&first, cells[:0])
+	for _, m := range members {
+		x.settle(m.id, near)
+	}
+}
+
+// settle moves a vector to the cells that are best for it now, of those near and its own. Without it, cells keep the borders of the splits
+// of long ago, and lookups look in the wrong ones. Cells that are nearly full take no more, lest one split makes another.
+func (x *Index) settle(id ID, near []ranked) {
+	var cells [choices]ranked
+	own, around := *x.places(id), cells[:0]
+	asked := pack(x.vector(id))
+	for _, c := range near {
+		if c.cell != own[0].cell && c.cell != own[1].cell && x.cells[c.cell].size < cellSize*7/8 {
+			around = rank(around, ranked{x.centres[c.cell].dot(&asked), c.cell})
+		}
+	}
+	for _, p := range own {
+		if p != nowhere {
+			around = rank(around, ranked{x.centres[p.cell].dot(&asked), p.cell})
+		}
+	}
+	x.assign(id, x.choose(around))
+}
+
+// dissolve hands the few vectors of a cell to the cells around, and gives its number to the last cell.
+func (x *Index) dissolve(at uint32) {
+	for x.cells[at].size > 0 {
+		id := x.cells[at].id(0)
+		var cells [choices + 1]ranked
+		around := slices.DeleteFunc(x.around(x.vector(id), cells[:0]), func(c ranked) bool { return c.cell == at })
+		if len(around) == 0 {
+			return // it is the only cell
+		}
+		x.assign(id, x.choose(around))
+	}
+	last := uint32(len(x.cells) - 1)
+	for slot := range x.cells[last].size {
+		x.replace(x.cells[last].id(slot), place{last, slot}, place{at, slot})
+	}
+	x.cells[at], x.centres[at] = x.cells[last], x.centres[last]
+	x.cells[last] = cell{}
+	x.cells, x.centres = x.cells[:last], x.centres[:last]
+}
+
+func (x *Index) newCell(v *embed.Vector) uint32 {
+	x.cells = append(x.cells, cell{})
+	x.centres = append(x.centres, centreOf(v))
+	return uint32(len(x.cells) - 1)
+}
+
+func direction(sum *[embed.Dim]int32) (v embed.Vector) {
+	var square float64
+	for _, x := range sum {
+		square += float64(x) * float64(x)
+	}
+	if square == 0 {
+		return v
+	}
+	unit := embed.Scale / math.Sqrt(square)
+	for k, x := range sum {
+		v[k] = embed.Quantize(float64(x) * unit)
+	}
+	return v
+}
