@@ -179,5 +179,12 @@ func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "bursar", Name: name, Help: help}, read))
 }
 
+// Gauges adds a metric with one label, and returns what sets it. The label's values must be few.
+func (m *Metrics) Gauges(name, help, label string) func(value string, n float64) {
+	all := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "bursar", Name: name, Help: help}, []string{label})
+	m.registry.MustRegister(all)
+	return func(value string, n float64) { all.WithLabelValues(value).Set(n) }
+}
+
 // dollars is for display only: money is counted in nano-dollars.
 func dollars(n pricing.Nano) float64 { return float64(n) / float64(pricing.Dollar) }

@@ -27,16 +27,16 @@ type Imbalance struct {
 // Error names the first difference.
 func (i *Imbalance) Error() string { return i.text }
 
-// note adds a difference.
-func (i *Imbalance) note(drift pricing.Nano, format string, args ...any) {
+// Note adds a difference.
+func (i *Imbalance) Note(drift pricing.Nano, format string, args ...any) {
 	if i.text == "" {
 		i.text = fmt.Sprintf(format, args...)
 	}
 	i.Drift += max(drift, -drift)
 }
 
-// orNil returns the imbalance as an error, nil if there is none.
-func (i *Imbalance) orNil() error {
+// OrNil returns the imbalance as an error, nil if there is none.
+func (i *Imbalance) OrNil() error {
 	if i.text == "" {
 		return nil
 	}
@@ -68,13 +68,13 @@ func (r *Reader) VerifySince(ctx context.Context, since time.Time) (Audit, error
 			audit.Pending++
 			audit.Spend += r.Cost
 			if have, want := r.Saved.Sum(), r.Baseline-r.Cost; have != want {
-				found.note(have-want, unequalSavings, r.ID, have.Dollars(), want.Dollars())
+				found.Note(have-want, unequalSavings, r.ID, have.Dollars(), want.Dollars())
 			}
 		})
 		if err != nil {
 			return err
 		}
-		return found.orNil()
+		return found.OrNil()
 	})
 	if err != nil {
 		return Audit{}, fmt.Errorf("ledger: verify: %w", err)
@@ -194,7 +194,7 @@ func (u *rollup) differs(key teamTime, booked, counted *Sums, found *Imbalance) 
 	if counted == nil {
 		counted = &Sums{}
 	}
-	found.note(booked.Spend-counted.Spend, "team %q, line of %s: the table %s has %d requests and $%s, the table rows %d and $%s; "+
+	found.Note(booked.Spend-counted.Spend, "team %q, line of %s: the table %s has %d requests and $%s, the table rows %d and $%s; "+
 		"somebody has edited the database: restore it from a backup",
 		key.team, time.Unix(0, key.start).UTC().Format(time.RFC3339), u.table, booked.Requests, booked.Spend.Dollars(), counted.Requests, counted.Spend.Dollars())
 }
@@ -213,7 +213,7 @@ func checkSavings(ctx context.Context, tx *sql.Tx, d dialect, from int64, found 
 	var want, have pricing.Nano
 	err = tx.QueryRowContext(ctx, d.text("SELECT baseline - cost, "+saved+" FROM rows WHERE id = ? AND baseline - cost <> "+saved), id.String).Scan(&want, &have)
 	if err == nil {
-		found.note(pricing.Nano(apart), unequalSavings, id.String, have.Dollars(), want.Dollars())
+		found.Note(pricing.Nano(apart), unequalSavings, id.String, have.Dollars(), want.Dollars())
 	}
 	return err
 }

@@ -120,3 +120,29 @@ func (f *Fleet) transact(ctx context.Context, options *sql.TxOptions, do func(*s
 	}
 	return tx.Commit()
 }
+
+// Gateway is one of a fleet, as Postgres knows it.
+type Gateway struct {
+	Name    string    `json:"name"` // of its data folder
+	Host    string    `json:"host"` // where it ran last
+	Shipped time.Time `json:"shipped"`
+}
+
+// Gateways returns the gateways that have shipped rows, and when each did last.
+func (f *Fleet) Gateways(ctx context.Context) ([]Gateway, error) {
+	rows, err := f.db.QueryContext(ctx, "SELECT name, host, shipped FROM bursar.gateways ORDER BY name")
+	if err != nil {
+		return nil, fmt.Errorf("ledger: list the gateways in Postgres: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	all := []Gateway{}
+	for rows.Next() {
+		var g Gateway
+		if err := rows.Scan(&g.Name, &g.Host, &g.Shipped); err != nil {
+			return nil, fmt.Errorf("ledger: list the gateways in Postgres: %w", err)
+		}
+		g.Shipped = g.Shipped.UTC()
+		all = append(all, g)
+	}
+	return all, rows.Err()
+}

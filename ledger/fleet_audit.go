@@ -32,7 +32,7 @@ func (f *Fleet) VerifySince(ctx context.Context, since time.Time) (Audit, error)
 		if err := checkTwins(ctx, tx, from, &found); err != nil {
 			return err
 		}
-		return found.orNil()
+		return found.OrNil()
 	})
 	if err != nil {
 		return Audit{}, fmt.Errorf("ledger: verify Postgres: %w", err)
@@ -54,7 +54,7 @@ func checkTwins(ctx context.Context, tx *sql.Tx, from int64, found *Imbalance) e
 		if err := result.Scan(&id, &one, &other, &apart); err != nil {
 			return err
 		}
-		found.note(0, "row %s of gateway %s is not the same as gateway %s's, which has it too: they are $%s apart, and the latter counts", id, one, other, apart.Dollars())
+		found.Note(0, "row %s of gateway %s is not the same as gateway %s's, which has it too: they are $%s apart, and the latter counts", id, one, other, apart.Dollars())
 	}
 	return result.Err()
 }
@@ -85,7 +85,7 @@ func (r *Reader) CompareFleet(ctx context.Context, f *Fleet, gateway string, sin
 		if err := v.pending(ctx, func(*Row) { out.Unshipped++ }); err != nil {
 			return err
 		}
-		return there.differ(gateway, here).orNil()
+		return there.differ(gateway, here).OrNil()
 	})
 	if err != nil {
 		return Shipped{}, fmt.Errorf("ledger: compare with Postgres: %w", err)
@@ -158,10 +158,10 @@ func (v *view) expect(ctx context.Context, at mark) error {
 	}
 	var found Imbalance
 	if here != at {
-		found.note(0, "row %d is not %s, the last one that was shipped: the ledger was restored or vacuumed since, or is another gateway's; "+
+		found.Note(0, "row %d is not %s, the last one that was shipped: the ledger was restored or vacuumed since, or is another gateway's; "+
 			"its gateway, once it runs, offers all rows again", at.position, at.id)
 	}
-	return found.orNil()
+	return found.OrNil()
 }
 
 // addDays adds what a statement returns, days and their sums.
@@ -206,7 +206,7 @@ func (s *shippedSums) differ(gateway string, here map[int64]*Sums) *Imbalance {
 			other = *sum
 		}
 		if one != other {
-			found.note(other.Spend-one.Spend, "gateway %s, day %s: Postgres has %d requests and $%s, the ledger %d and $%s",
+			found.Note(other.Spend-one.Spend, "gateway %s, day %s: Postgres has %d requests and $%s, the ledger %d and $%s",
 				gateway, time.Unix(0, day).UTC().Format(time.DateOnly), other.Requests, other.Spend.Dollars(), one.Requests, one.Spend.Dollars())
 		}
 	}

@@ -378,12 +378,15 @@ func (p *plan) group(values []string, label string) []string {
 	return all
 }
 
+// lineKey names a line among others.
+func lineKey(group []string) string { return strings.Join(group, "\x00") }
+
 func (p *plan) merge(group []string, sum *Sums) {
 	p.total.merge(sum)
 	if len(p.By) == 0 {
 		return
 	}
-	key := strings.Join(group, "\x00")
+	key := lineKey(group)
 	line := p.groups[key]
 	if line == nil {
 		line = &Line{Group: group}

@@ -134,7 +134,7 @@ func (s *Statement) Regroup(by []string, group func([]string) []string) *Stateme
 	known := map[string]*Line{}
 	for _, line := range s.Lines {
 		values := group(line.Group)
-		key := strings.Join(values, "\x00")
+		key := lineKey(values)
 		if known[key] == nil {
 			known[key] = &Line{Group: values}
 			out.Lines = append(out.Lines, known[key])

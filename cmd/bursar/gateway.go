@@ -25,6 +25,8 @@ import (
 
 type gatewayOptions struct {
 	policies, listen, admin, data, redis, org string
+	postgres                                  string
+	retain, audit                             time.Duration
 	maxBody                                   int
 	readTimeout, slowClient, drain, holdLease time.Duration
 	logger                                    *zap.Logger
@@ -40,6 +42,9 @@ type gateway struct {
 	proxy   *proxy.Server
 	admin   *admin.Server
 	metrics *admin.Metrics
+	name    string          // in its fleet
+	shipper *ledger.Shipper // nil without a fleet's Postgres
+	audit   *selfAudit
 	watcher *policy.Watcher
 	unwatch context.CancelFunc
 	front   net.Listener
@@ -66,8 +71,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		return g, err
 	}
 	g.tellRecovery()
-	name, err := gatewayName(o.data)
-	if err != nil {
+	if g.name, err = gatewayName(o.data); err != nil {
 		return g, err
 	}
 	if g.stores, err = openStores(o.redis, o.org); err != nil {
@@ -79,7 +83,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	g.proxy = proxy.New(proxy.Rooms{
 		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
-		Gateway: name,
+		Gateway: g.name,
 		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",
 		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
 		Warn:    g.warn,
@@ -96,13 +100,20 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	g.admin = admin.New(admin.Deps{
 		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Version: buildVersion(),
 	})
+	if err := g.ship(g.name); err != nil {
+		return g, err
+	}
 	g.gauges()
+	g.auditEvery(o.audit)
 	return g, g.bind()
 }
 
+// gatewayFile, in the data folder, holds the gateway's name.
+const gatewayFile = "gateway-id"
+
 // gatewayName is the name of this gateway in a fleet, kept in its data folder so that it outlives the process.
 func gatewayName(data string) (string, error) {
-	path := filepath.Join(data, "gateway-id")
+	path := filepath.Join(data, gatewayFile)
 	text, err := os.ReadFile(path)
 	if err == nil && len(text) > 0 {
 		return strings.TrimSpace(string(text)), nil
@@ -162,6 +173,14 @@ func (g *gateway) close(ctx context.Context) error {
 		g.keys.Close()
 	}
 	g.stores.close()
+	g.audit.close()
+	if g.shipper != nil {
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shipPatience)
+		defer cancel()
+		if err := g.shipper.Close(patience); err != nil {
+			g.logger.Warn("rows not shipped yet are shipped at the next start", zap.Error(err))
+		}
+	}
 	if g.ledger != nil {
 		errs = append(errs, g.ledger.Close())
 	}
@@ -313,10 +332,5 @@ func (g *gateway) gauges() {
 		}
 		return float64(n)
 	})
-	g.metrics.Gauge("ledger_healthy", "1 if rows reach the ledger's database; if not they wait in the journal.", func() float64 {
-		if h := g.ledger.Health(); h.Journal != nil || h.Database != nil {
-			return 0
-		}
-		return 1
-	})
+	g.bookGauges()
 }
