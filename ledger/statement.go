@@ -183,7 +183,7 @@ func (s *Statement) Table() string {
 	end()
 	line := func(group []string, sum *Sums, forecast pricing.Nano) {
 		for _, value := range group {
-			cell(printable(value))
+			cell(Printable(value))
 		}
 		for _, n := range []int64{sum.Requests, sum.Refused, sum.Hits} {
 			cell(strconv.FormatInt(n, 10))
@@ -217,8 +217,8 @@ func (s *Statement) Table() string {
 	return text.String()
 }
 
-// printable keeps a name that a client chose from moving the cursor or breaking a column.
-func printable(value string) string {
+// Printable keeps a name that a client chose from moving the cursor or breaking a column.
+func Printable(value string) string {
 	if value == "" {
 		return "-"
 	}

@@ -40,7 +40,14 @@ func TestKillFleet(t *testing.T) {
 	killAndCount(t, newSite(t, flags...), newSite(t, flags...))
 }
 
-func killAndCount(t *testing.T, sites ...*site) {
+// TestKillFleetPostgres does the same while both ship their rows. Counters, Postgres and the ledgers agree after all.
+func TestKillFleetPostgres(t *testing.T) {
+	postgres := newPostgres(t)
+	flags := append(redisFlags(t), "-hold-lease", "1s", "-postgres", postgres)
+	auditOfAll(t, postgres, killAndCount(t, newSite(t, flags...), newSite(t, flags...)))
+}
+
+func killAndCount(t *testing.T, sites ...*site) []*running {
 	c := &crowd{t: t, answered: map[string]string{}}
 	for _, s := range sites {
 		s.up.On("quick", testkit.Script{Tokens: 20, PromptTokens: 30, Pace: time.Millisecond})
@@ -69,6 +76,7 @@ func killAndCount(t *testing.T, sites ...*site) {
 	if len(c.answered) < 20*killRounds || c.refused == 0 {
 		t.Errorf("too little load to mean anything: %d answers, %d refusals", len(c.answered), c.refused)
 	}
+	return c.gateways
 }
 
 // running is a gateway with keys of both teams.

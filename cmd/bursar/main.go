@@ -41,14 +41,14 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"serve", "-policies F -listen ADDR -admin ADDR -data DIR [-redis URL]", "run the gateway", serve},
+		{"serve", "-policies F -listen ADDR -admin ADDR -data DIR [-redis URL] [-postgres URL]", "run the gateway", serve},
 		{"demo", "[-json]", "see it work in a minute: no key, no network", demo},
 		{"check", "FILE", "check a policy file; every problem with line, column and hint", check},
 		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
-		{"report", "-data DIR [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-policies F]", "the statement: spend, baseline, savings", report},
-		{"audit", "-data DIR [-data DIR ...] [-admin URL] [-json]", "check that journal, rows, sums and counters agree", auditCommand},
+		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
+		{"audit", "[-data DIR ...] [-postgres URL] [-admin URL] [-json]", "check that journal, rows, sums, counters and Postgres agree", auditCommand},
 		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},
 		{"reprice", "-data DIR -from DATE [-to DATE] -policies F [-dry-run]", "correct what past requests cost, by today's knowledge of prices", reprice},
 		{"version", "", "print the version", version},

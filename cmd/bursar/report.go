@@ -18,37 +18,48 @@ func report(p *program, args []string) error {
 	var o reportOptions
 	f := p.flags("report")
 	dir := f.String("data", "data", "the gateway's data folder")
+	f.StringVar(&o.postgres, "postgres", "", "postgres://USER@HOST/DATABASE of the fleet's ledger, to be asked instead of -data; give it in BURSAR_POSTGRES if it holds a password")
 	f.StringVar(&o.format, "format", "table", strings.Join(reportFormats(), ", "))
 	f.StringVar(&o.by, "by", "team", "group by, separated by commas: "+strings.Join(dimensions(), ", ")+", or tag:NAME")
 	f.StringVar(&o.from, "from", "", "first day, as 2026-11-01; default is the beginning")
 	f.StringVar(&o.to, "to", "", "last day; default is now")
 	f.BoolVar(&o.forecast, "forecast", false, "this month so far, and what it comes to at its end if it goes on like that")
-	f.StringVar(&o.policies, "policies", "", "policy file, for the cost centres and owners of the teams")
+	f.BoolVar(&o.budgets, "budgets", false, "how the budgets of -policies stand in their windows, and whether they hold until they renew")
+	f.StringVar(&o.policies, "policies", "", "policy file, for the cost centres and owners of the teams, and for -budgets")
 	if err := p.parseAll(f, args); err != nil {
 		return err
 	}
-	f.Visit(func(fl *flag.Flag) { o.grouped = o.grouped || fl.Name == "by" })
+	given := map[string]bool{}
+	f.Visit(func(fl *flag.Flag) { given[fl.Name] = true })
+	o.grouped = given["by"]
 	query, err := o.query(p.clock())
 	if err != nil {
 		return err
 	}
-	teams := map[string]*policy.Team{}
+	loaded := &policy.Policy{Teams: map[string]*policy.Team{}}
 	if o.policies != "" {
-		loaded, err := policy.Load(o.policies)
-		if err != nil {
+		if loaded, err = policy.Load(o.policies); err != nil {
 			return whichPolicies(err)
 		}
-		teams = loaded.Teams
 	}
-	reader, err := ledger.OpenReader(*dir)
-	if err != nil {
-		return inFolder(*dir, err)
-	}
-	defer reader.Close()
-	statement, err := reader.Report(context.Background(), query)
+	ctx := context.Background()
+	reader, err := openBooks(ctx, *dir, o.postgres)
 	if err != nil {
 		return err
 	}
+	defer reader.Close()
+	if o.budgets {
+		all := outlook{books: reader, now: p.clock().In(loaded.Location)}
+		if err := all.add(ctx, loaded); err != nil {
+			return err
+		}
+		return all.print(p.out, o.format)
+	}
+	statement, err := reader.Report(ctx, query)
+	if err != nil {
+		return err
+	}
+	teams := loaded.Teams
 	if o.forecast {
 		statement.Forecast = ledger.ThisMonth(p.clock())
 	}
@@ -59,8 +70,26 @@ func report(p *program, args []string) error {
 }
 
 type reportOptions struct {
-	format, by, from, to, policies string
-	forecast, grouped              bool // grouped: -by was given
+	format, by, from, to, policies, postgres string
+	forecast, budgets, grouped               bool // grouped: -by was given
+}
+
+// books are what statements are read from: a gateway's ledger, or that of a fleet in Postgres.
+type books interface {
+	Report(context.Context, ledger.Query) (*ledger.Statement, error)
+	Rows(context.Context, ledger.Filter, func(*ledger.Row) error) error
+	Close() error
+}
+
+func openBooks(ctx context.Context, dir, postgres string) (books, error) {
+	if postgres != "" {
+		return ledger.OpenFleet(ctx, postgres)
+	}
+	reader, err := ledger.OpenReader(dir)
+	if err != nil {
+		return nil, inFolder(dir, err)
+	}
+	return reader, nil
 }
 
 func reportFormats() []string { return []string{"table", "csv", "json", "focus"} }
@@ -89,6 +118,15 @@ func (o *reportOptions) query(now time.Time) (q ledger.Query, err error) {
 	}
 	if !slices.Contains(reportFormats(), o.format) {
 		return q, usageError{fmt.Sprintf("-format %q: choose of %s", o.format, strings.Join(reportFormats(), ", "))}
+	}
+	if o.budgets {
+		switch {
+		case o.policies == "":
+			return q, usageError{"-budgets needs -policies F, the file that has them"}
+		case o.grouped || o.forecast || o.from != "" || o.to != "" || o.format == "focus":
+			return q, usageError{"-budgets is of their current windows: leave out -by, -forecast, -from, -to and -format focus"}
+		}
+		return q, nil
 	}
 	if o.format == "focus" {
 		if o.grouped || o.forecast {
