@@ -26,6 +26,7 @@ type Metrics struct {
 	reloaded prometheus.Gauge
 	warnings prometheus.Counter
 	reached  *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 
 	models     sync.Map // targets that have series
 	modelCount atomic.Int64
@@ -56,6 +57,7 @@ func NewMetrics() *Metrics {
 			Namespace: "bursar", Name: "policy_last_reload_successful", Help: "1 if the policy file as it is now is the policy in force.",
 		}),
 		reached: counter("budget_thresholds_total", "Thresholds of warn_at, and limits, that budgets have reached.", "budget"),
+		limited: counter("limit_reached_minutes_total", "Minutes in which a limit had no room for a request, or would have had none were it enforced.", "limit", "unit"),
 		warnings: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: "bursar", Name: "warnings_total", Help: "Faults of the house that no client heard of; the log has them.",
 		}),
@@ -64,7 +66,7 @@ func NewMetrics() *Metrics {
 	for i := range m.steps {
 		m.steps[i] = steps.WithLabelValues(exchange.Step(i).String())
 	}
-	m.registry.MustRegister(m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached,
+	m.registry.MustRegister(m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -170,6 +172,9 @@ func (m *Metrics) PolicyLoaded(err error) {
 
 // BudgetReached counts a threshold that a budget has reached.
 func (m *Metrics) BudgetReached(name string) { m.reached.WithLabelValues(name).Inc() }
+
+// LimitReached counts a minute in which a limit had no room.
+func (m *Metrics) LimitReached(name, unit string) { m.limited.WithLabelValues(name, unit).Inc() }
 
 // Warned counts a fault of the house.
 func (m *Metrics) Warned() { m.warnings.Inc() }

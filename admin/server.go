@@ -29,6 +29,7 @@ type Deps struct {
 	Ready   func(context.Context) error // nil if requests can be served
 	Report  func(context.Context) (*ledger.Statement, error)
 	Budgets func(context.Context) ([]Budget, error)
+	Limits  func(context.Context) ([]Limit, error)
 	Version string
 }
 
@@ -40,12 +41,29 @@ type Budget struct {
 	Held      pricing.Nano `json:"held_nano"`
 	Limit     pricing.Nano `json:"limit_nano"`
 	WhenSpent string       `json:"when_spent"`
+	Raised    *Raise       `json:"raised,omitempty"` // why Limit is higher for a while
 	Renews    time.Time    `json:"renews,omitzero"`
 
 	// What the ledger must be asked to compare with Spent.
 	Scope  Scope     `json:"scope,omitzero"`
 	Starts time.Time `json:"starts,omitzero"`  // zero if the window has always been open
 	Shared bool      `json:"shared,omitempty"` // Spent is of all gateways of a fleet, not of this one
+}
+
+// Raise is why a limit is higher for a while.
+type Raise struct {
+	From  pricing.Nano `json:"from_nano"` // the limit without it
+	Until time.Time    `json:"until"`
+	Why   string       `json:"why"`
+}
+
+// Limit is how one limit stands.
+type Limit struct {
+	Name     string `json:"name"`
+	Unit     string `json:"unit"` // requests or tokens, within the last minute; concurrent: now under way
+	Used     int64  `json:"used"`
+	Limit    int64  `json:"limit"`
+	Observed bool   `json:"observed,omitempty"` // it refuses nothing
 }
 
 // Scope is whom a budget bounds: requests that meet every part that is set; all of them if none is.
@@ -82,6 +100,7 @@ func New(deps Deps) *Server {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(deps.Metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("POST /-/reload", s.reload)
 	mux.HandleFunc("GET /admin/budgets", s.budgets)
+	mux.HandleFunc("GET /admin/limits", s.limits)
 	mux.HandleFunc("GET /admin/report", s.report)
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -134,6 +153,11 @@ func (s *Server) budgets(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, all, err)
 }
 
+func (s *Server) limits(w http.ResponseWriter, r *http.Request) {
+	all, err := s.deps.Limits(r.Context())
+	writeJSON(w, all, err)
+}
+
 func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	statement, err := s.deps.Report(r.Context())
 	writeJSON(w, statement, err)
@@ -153,7 +177,7 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// page is the one page: policy, statement by team, budgets.
+// page is the one page: policy, statement by team, budgets, limits.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	statement, err := s.deps.Report(r.Context())
 	if err != nil {
@@ -161,8 +185,10 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	budgets, budgetsErr := s.deps.Budgets(r.Context())
+	limits, limitsErr := s.deps.Limits(r.Context())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_ = pageTemplate.Execute(w, map[string]any{
 		"Policy": s.deps.Policy(), "Statement": statement, "Budgets": budgets, "BudgetsErr": budgetsErr, "Version": s.deps.Version,
+		"Limits": limits, "LimitsErr": limitsErr,
 	})
 }

@@ -43,9 +43,12 @@ func house() Deps {
 		Report: func(context.Context) (*ledger.Statement, error) { return statement(), nil },
 		Budgets: func(context.Context) ([]Budget, error) {
 			return []Budget{
-				{Name: "search", Window: "2026-11", Spent: 1_000_000_001, Held: 2, Limit: 4_000_000_000, WhenSpent: "block", Renews: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
+				{Name: "search", Window: "2026-11", Spent: 1_000_000_001, Held: 2, Limit: 4_000_000_000, WhenSpent: "block", Renews: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Raised: &Raise{From: 3_000_000_000, Until: time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC), Why: "launch " + hostile}},
 				{Name: hostile, Window: "total", Spent: 3, Held: 2, Limit: 5, WhenSpent: "warn"},
 			}, nil
+		},
+		Limits: func(context.Context) ([]Limit, error) {
+			return []Limit{{Name: hostile, Unit: "requests", Used: 7, Limit: 600}, {Name: "search", Unit: "concurrent", Used: 41, Limit: 40, Observed: true}}, nil
 		},
 	}
 }
@@ -64,7 +67,7 @@ func TestPage(t *testing.T) {
 	if w.Code != 200 || w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
-	for _, want := range []string{"0123456789ab", "<td>search<td>7<td>1<td>1.234567891<td>5.00<td>3.765432109", "<th>all<th>10<th>2<th>1.234567893", "1.000000001", `class="spent">spent`, "2026-11"} {
+	for _, want := range []string{"0123456789ab", "<td>search<td>7<td>1<td>1.234567891<td>5.00<td>3.765432109", "<th>all<th>10<th>2<th>1.234567893", "1.000000001", "4.00 (raised from 3.00 until 2026-11-30 00:00 UTC: launch ", "<td>requests<td>7<td>600<td>enforce", "<td>search<td>concurrent<td>41<td>40<td>observe", `class="spent">spent`, "2026-11"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("without %q:\n%s", want, page)
 		}
@@ -72,8 +75,8 @@ func TestPage(t *testing.T) {
 	if strings.Contains(page, "<script") || strings.Contains(page, "<img") {
 		t.Errorf("a name runs:\n%s", page)
 	}
-	if n := strings.Count(page, "&lt;script&gt;"); n != 4 { // a team, a budget, the policy's file, the version
-		t.Errorf("%d of 4 hostile names are shown", n)
+	if n := strings.Count(page, "&lt;script&gt;"); n != 6 { // a team, a budget, why it is raised, a limit, the policy's file, the version
+		t.Errorf("%d of 6 hostile names are shown", n)
 	}
 	if strings.Contains(page, "http://") || strings.Contains(page, "https://") || strings.Contains(page, "src=") && !strings.Contains(page, "src=x") {
 		t.Error("the page loads something from elsewhere")
@@ -180,6 +183,8 @@ func TestJSON(t *testing.T) {
 	f("/admin/budgets", `"name":"search"`, `"window":"2026-11"`, `"spent_nano":1000000001,`, `"held_nano":2,`, `"limit_nano":4000000000,`,
 		`"when_spent":"block"`, `"renews":"2026-12-01T00:00:00Z"`, `"window":"total"`)
 	f("/admin/report", `"spend_usd":1.234567893`, `"saved_usd":-0.000000001`, `"requests":7`, `"saved_by_lever":{`)
+	f("/admin/budgets", `"raised":{"from_nano":3000000000,"until":"2026-11-30T00:00:00Z","why":"launch `)
+	f("/admin/limits", `"unit":"requests","used":7,"limit":600}`, `{"name":"search","unit":"concurrent","used":41,"limit":40,"observed":true}`)
 	if n := strings.Count(ask(t, house(), http.MethodGet, "/admin/budgets").Body.String(), `"renews"`); n != 1 {
 		t.Errorf("%d budgets renew, want 1: the other never does", n)
 	}

@@ -17,6 +17,8 @@ type Fault struct {
 	Reason     Reason
 	NoRetry    bool          // answer x-should-retry: false
 	RetryAfter time.Duration // answer Retry-After, 0 for none
+	Budget     *BudgetShort  // the budget that refused, nil if none did
+	Limit      *LimitFull    // the limit that refused, nil if none did
 	Err        error         // the cause, for the log
 }
 

@@ -17,8 +17,9 @@ const (
 	ReasonUnknownPrice           // no price, and the policy denies unknown prices
 	ReasonDowngraded             // a spent budget sends the request to a cheaper model
 	ReasonBudgetSpent            // no room in a budget: 429
+	ReasonRateLimited            // no room within a limit: 429
 	ReasonBudgetStore            // the budget store is down and the policy denies
-	ReasonCapShrunk              // the output cap was lowered to what the budget affords
+	ReasonCapShrunk              // the output cap was lowered to what a budget affords, or a limit of tokens ever lets pass
 	ReasonExactHit               // answered from the exact cache
 	ReasonAnswered               // a provider answered
 	ReasonFallback               // a later candidate answered
@@ -38,7 +39,7 @@ const (
 
 var reasonNames = [reasonCount]string{
 	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
-	"budget_spent", "budget_store_down", "cap_shrunk", "exact_hit", "answered", "fallback", "provider_failed",
+	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "answered", "fallback", "provider_failed",
 	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
 	"orphaned", "internal",
 }

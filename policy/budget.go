@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 
 	"bursar/exchange"
 	"bursar/pricing"
@@ -14,10 +11,11 @@ import (
 // Budget bounds what a scope may spend in a period.
 type Budget struct {
 	Name        string // given, or made of scope and period: "team=search/monthly"
-	Scope       BudgetScope
+	Scope       Who
 	Period      exchange.Period
-	Limit       pricing.Nano
-	WarnAt      []float64 // used shares to warn at, ascending
+	Limit       pricing.Nano // but for raises: see LimitAt
+	Raises      []Raise      // in file order
+	WarnAt      []float64    // used shares to warn at, ascending
 	WhenSpent   WhenSpent
 	DowngradeTo *Model    // set if and only if WhenSpent is Downgrade
 	OnStoreDown StoreDown // what happens while nobody knows what is spent
@@ -26,17 +24,6 @@ type Budget struct {
 
 	key string // of the scope and the period, with Each for parts that differ by request
 }
-
-// BudgetScope is whom a budget bounds: a request must meet every part that is set. Each as a part's value gives every team,
-// project, key or user a window of its own; requests without one are then not bounded.
-type BudgetScope struct {
-	Everyone                        bool
-	Team, Project, Key, User, Model string
-	Tag                             exchange.Tag
-}
-
-// Each is the value of a scope part that gives each team, project, key or user a window of its own.
-const Each = "each"
 
 // WhenSpent is what a budget does when it has no room.
 type WhenSpent uint8
@@ -73,106 +60,15 @@ func (s StoreDown) String() string {
 
 // Touches tells whether a request, served by c, is bounded by the budget. c may be nil before a target is chosen: a budget on
 // a model then goes by what the client asked for.
-func (b *Budget) Touches(f *exchange.Facts, c *exchange.Candidate) bool {
-	s := &b.Scope
-	return meets(s.Team, f.Team) && meets(s.Project, f.Project) && meets(s.Key, f.Key) && meets(s.User, f.User) &&
-		(s.Model == "" || s.meetsModel(f, c)) && (s.Tag.Name == "" || slices.Contains(f.Tags, s.Tag))
-}
-
-func meets(want, is string) bool {
-	return want == "" || want == is || want == Each && is != ""
-}
-
-// meetsModel goes by the tier that serves, or by the target itself if the budget names provider/model.
-func (s *BudgetScope) meetsModel(f *exchange.Facts, c *exchange.Candidate) bool {
-	if c == nil {
-		return f.Model == s.Model
-	}
-	return c.Tier == s.Model || c.Target == s.Model
-}
+func (b *Budget) Touches(f *exchange.Facts, c *exchange.Candidate) bool { return b.Scope.touches(f, c) }
 
 // ScopeKey names the counter of a request that the budget touches, without its window: "team=search/monthly". It is stable under
 // edits of everything but the scope and the period, so raising a limit or renaming a budget never resets what is spent.
 func (b *Budget) ScopeKey(f *exchange.Facts, _ *exchange.Candidate) string {
-	if !b.Scope.differs() {
+	if !b.Scope.Differs() {
 		return b.key
 	}
-	return b.Scope.key(b.Period, f)
-}
-
-// differs tells whether the scope has a part with a window for each.
-func (s *BudgetScope) differs() bool {
-	return s.Team == Each || s.Project == Each || s.Key == Each || s.User == Each
-}
-
-// key writes the scope and the period. f fills in the parts that are Each; without it they stay so.
-func (s *BudgetScope) key(period exchange.Period, f *exchange.Facts) string {
-	if f == nil {
-		f = &exchange.Facts{}
-	}
-	var b strings.Builder
-	part := func(name, want, is string) {
-		if want == "" {
-			return
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(name)
-		b.WriteByte('=')
-		if want != Each {
-			b.WriteString(escaped(want))
-			return
-		}
-		b.WriteString(Each) // user=each:alice is another counter than user=alice: both budgets may bound one request
-		if is != "" {
-			b.WriteByte(':')
-			b.WriteString(escaped(is))
-		}
-	}
-	part("team", s.Team, f.Team)
-	part("project", s.Project, f.Project)
-	part("key", s.Key, f.Key)
-	part("user", s.User, f.User)
-	if s.Model != "" {
-		part("model", s.Model, "")
-	}
-	if s.Tag.Name != "" {
-		part("tag."+escaped(s.Tag.Name), " "+s.Tag.Value, "")
-	}
-	if b.Len() == 0 {
-		b.WriteString("everyone")
-	}
-	return b.String() + "/" + period.String()
-}
-
-// escaped makes a value safe between the signs of a key, and bounds its length: users and tags are whatever a client sends.
-func escaped(s string) string {
-	const most = 96
-	s = strings.TrimPrefix(s, " ")
-	if len(s) > most {
-		sum := sha256.Sum256([]byte(s))
-		return "sha256:" + hex.EncodeToString(sum[:])
-	}
-	safe := func(c byte) bool {
-		return c > ' ' && c < 0x7f && !strings.ContainsRune(",=/:%{}", rune(c))
-	}
-	i := 0
-	for i < len(s) && safe(s[i]) {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	var b strings.Builder
-	for i := range len(s) {
-		if safe(s[i]) {
-			b.WriteByte(s[i])
-		} else {
-			fmt.Fprintf(&b, "%%%02X", s[i])
-		}
-	}
-	return b.String()
+	return b.Scope.key(f) + "/" + b.Period.String()
 }
 
 func (c *compiler) budgets() {
@@ -184,8 +80,9 @@ func (c *compiler) budgets() {
 			continue // not even a mapping; told already
 		}
 		b := &Budget{Line: file.At.line, Observe: file.Mode.value == "observe"}
-		fine := c.budgetScope(b, file, where)
+		fine := c.who(&b.Scope, &file.scopeEntry, file.At, file.Strays, where)
 		fine = c.budgetPeriod(b, file, where) && fine
+		c.raises(b, file, where)
 		c.budgetSpent(b, file, where)
 		for _, s := range file.WarnAt.items {
 			b.WarnAt = append(b.WarnAt, s.value)
@@ -206,7 +103,7 @@ func (c *compiler) budgets() {
 // nameBudget gives a budget its key and its name, and reports a second budget with one of them. Two budgets with the same
 // scope and period would count every request twice on the same counter.
 func (c *compiler) nameBudget(b *Budget, file *budgetEntry, byKey, byName map[string]int) {
-	b.key = b.Scope.key(b.Period, nil)
+	b.key = b.Scope.key(nil) + "/" + b.Period.String()
 	b.Name = b.key
 	if line := byKey[b.key]; line > 0 {
 		c.problem(file.At, "keep one; warn_at warns before the limit", "the budget on line %d already bounds %s", line, b.key)
@@ -221,39 +118,6 @@ func (c *compiler) nameBudget(b *Budget, file *budgetEntry, byKey, byName map[st
 		c.problem(at, "give each budget a name of its own", "the budget on line %d is already called %s", line, quoted(b.Name))
 	}
 	byName[b.Name] = file.At.line
-}
-
-func (c *compiler) budgetScope(b *Budget, file *budgetEntry, where string) bool {
-	b.Scope = BudgetScope{
-		Everyone: file.Everyone.value,
-		Team:     file.Team.value, Project: file.Project.value, Key: file.Key.value, User: file.User.value, Model: file.Model.value,
-	}
-	if file.Team.ok && b.Scope.Team != Each {
-		c.team(file.Team, where)
-	}
-	c.model(file.Model, where)
-	switch rows := file.Tag.rows; {
-	case len(rows) == 1:
-		b.Scope.Tag = exchange.Tag{Name: strings.ToLower(rows[0].name), Value: rows[0].value.value}
-	case len(rows) > 1:
-		c.problem(rows[1].at, "write one budget per tag", "%s bounds two tags; a budget bounds one", where)
-		return false
-	}
-	narrow := file.Team.given() || file.Project.given() || file.Key.given() || file.User.given() || file.Model.given() || file.Tag.given()
-	switch {
-	case file.Everyone.ok && !b.Scope.Everyone:
-		c.problem(file.Everyone.at, "remove the key, or write everyone: true", "%s: everyone: false means nothing", where)
-		return false
-	case b.Scope.Everyone && narrow:
-		c.problem(file.Everyone.at, "remove everyone, or the other parts of the scope", "%s bounds everyone, and less than everyone", where)
-		return false
-	case !file.Everyone.given() && !narrow && file.Strays > 0:
-		return false // one of the strays was meant to say it
-	case !file.Everyone.given() && !narrow:
-		c.problem(file.At, "add everyone: true, or one of team, project, key, user, model and tag", "%s does not say whom it bounds", where)
-		return false
-	}
-	return true
 }
 
 func (c *compiler) budgetPeriod(b *Budget, file *budgetEntry, where string) bool {

@@ -30,6 +30,7 @@ func (c *compiler) compile() {
 	c.teams()
 	c.keys()
 	c.budgets()
+	c.limits()
 	c.cache() // before the routes: what a route may do depends on it
 	c.routes()
 	c.trim()
@@ -165,14 +166,23 @@ func (c *compiler) trim() {
 // usualOutput caps the answer of a request that asks for no cap, in tokens, if the policy does not say.
 const usualOutput = 4096
 
+// usualLeast is the shortest answer worth having, in tokens, if the policy does not say.
+const usualLeast = 64
+
 func (c *compiler) output() {
 	out := &c.policy.Output
-	out.DefaultMaxTokens = usualOutput
+	out.DefaultMaxTokens, out.LeastUseful = usualOutput, usualLeast
 	file := c.file.Output
 	if file == nil {
 		return
 	}
 	out.MaxTokens = file.MaxTokens.value
+	if least := file.LeastUsefulTokens; least.ok {
+		if out.LeastUseful = least.value; out.MaxTokens > 0 && least.value > out.MaxTokens {
+			c.problem(least.at, fmt.Sprintf("lower it to %d, or raise max_tokens", out.MaxTokens),
+				"output.least_useful_tokens is %d, above output.max_tokens, which is %d", least.value, out.MaxTokens)
+		}
+	}
 	if out.MaxTokens > 0 {
 		out.DefaultMaxTokens = min(out.DefaultMaxTokens, out.MaxTokens)
 	}

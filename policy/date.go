@@ -39,5 +39,23 @@ func (t *date) in(zone *time.Location) time.Time {
 	if !t.ok || !t.day {
 		return t.value
 	}
-	return time.Date(t.value.Year(), t.value.Month(), t.value.Day(), 0, 0, 0, 0, zone)
+	return midnight(t.value, zone)
+}
+
+// over returns when a day is over; an instant is over at once.
+func (t *date) over(zone *time.Location) time.Time {
+	if !t.ok || !t.day {
+		return t.value
+	}
+	return midnight(t.value.AddDate(0, 0, 1), zone)
+}
+
+// midnight is the first moment of a day. Where clocks are put forward over midnight, time.Date may name a moment of the day before.
+func midnight(day time.Time, zone *time.Location) time.Time {
+	y, m, d := day.Date()
+	at := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if at.Day() != d {
+		_, at = at.ZoneBounds()
+	}
+	return at
 }

@@ -78,8 +78,8 @@ func (d *decoder) object(n *yaml.Node, into any, f field) {
 			strays = append(strays, key.Value)
 			continue
 		}
-		sub := field{key: key.Value, path: f.under(key.Value), tag: v.Type().Field(at).Tag}
-		if slot := v.Field(at); slot.Kind() != reflect.Pointer {
+		sub := field{key: key.Value, path: f.under(key.Value), tag: at.Tag}
+		if slot := v.FieldByIndex(at.Index); slot.Kind() != reflect.Pointer {
 			d.read(child, slot.Addr().Interface(), sub)
 		} else {
 			slot.Set(reflect.New(slot.Type().Elem()))
@@ -140,7 +140,7 @@ func (f field) called() string {
 	return f.path
 }
 
-func (d *decoder) unknownKey(key, child *yaml.Node, f field, fields map[string]int) {
+func (d *decoder) unknownKey(key, child *yaml.Node, f field, fields map[string]reflect.StructField) {
 	at := placeOf(key)
 	if _, takesEnv := fields["key_env"]; takesEnv && secretKeys[strings.ToLower(key.Value)] {
 		d.hide(child.Value)
@@ -158,8 +158,8 @@ var secretKeys = map[string]bool{
 
 // missing reports the needed keys that a mapping does not have, but for those that a stray key was most likely meant to be.
 func (d *decoder) missing(n *yaml.Node, t reflect.Type, f field, strays []string) {
-	for i := range t.NumField() {
-		tag := t.Field(i).Tag
+	for _, in := range reflect.VisibleFields(t) {
+		tag := in.Tag
 		key := tag.Get("key")
 		meant := func(stray string) bool { return nearest(stray, []string{key}) != "" }
 		if tag.Get("need") == "" || hasKey(n, key) || d.full() || slices.ContainsFunc(strays, meant) {
@@ -184,12 +184,12 @@ func hasKey(n *yaml.Node, key string) bool {
 	return false
 }
 
-// fieldsOf returns the keys of a struct of file.go, each with the index of its field.
-func fieldsOf(t reflect.Type) map[string]int {
-	fields := make(map[string]int, t.NumField())
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("key"); key != "" {
-			fields[key] = i
+// fieldsOf returns the keys of a struct of file.go, those of embedded structs included.
+func fieldsOf(t reflect.Type) map[string]reflect.StructField {
+	fields := make(map[string]reflect.StructField, t.NumField())
+	for _, in := range reflect.VisibleFields(t) {
+		if key := in.Tag.Get("key"); key != "" {
+			fields[key] = in
 		}
 	}
 	return fields

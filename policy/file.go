@@ -27,6 +27,8 @@ type fileEntry struct {
 	Keys list[keyEntry] `key:"keys"`
 	// What may be spent. Every budget that a request touches must have room for its worst case before it is sent.
 	Budgets list[budgetEntry] `key:"budgets"`
+	// How fast requests may come, and how many may be under way. Every limit that a request touches must have room for it.
+	Limits list[limitEntry] `key:"limits"`
 	// Which model serves which request: read top to bottom, and the first match decides. The last one must match everything.
 	Routes list[routeEntry] `key:"routes" need:"yes"`
 	// The model that `auto` means when no route says otherwise.
@@ -154,16 +156,9 @@ type keyEntry struct {
 	ID text `key:"id" usual:"k- and the first 12 digits of sha256" like:"k-0f3c9a5be210"`
 }
 
-// What a scope may spend in a period. Give exactly one period and at least one of everyone, team, project, key, user, model and
-// tag; with several, a request must meet all of them. Windows follow the calendar of `timezone`. Editing a limit never
-// resets what is spent.
-type budgetEntry struct {
-	At     place
-	Strays int // keys that are not known
-
-	// Name in messages, metrics and statements.
-	Name text `key:"name" usual:"scope and period, as in team=search/monthly"`
-	// Bounds all requests together.
+// Whom a budget or a limit bounds. A request must meet all keys that stand.
+type scopeEntry struct {
+	// Bounds all requests of the organisation together.
 	Everyone toggle `key:"everyone"`
 	// Bounds one team, or `each` of them by itself.
 	Team text `key:"team" names:"team or each" like:"search"`
@@ -178,6 +173,19 @@ type budgetEntry struct {
 	Model text `key:"model" names:"model" like:"premium"`
 	// Bounds the requests that carry this tag: one name and one value of an `x-bursar-tag-NAME: VALUE` header.
 	Tag table[text] `key:"tag" each:"tag name" like:"{ feature: summaries }"`
+}
+
+// What a scope may spend in a period. Give exactly one period and at least one of everyone, team, project, key, user, model and
+// tag; with several, a request must meet all of them. Windows follow the calendar of `timezone`. Editing a limit never
+// resets what is spent.
+type budgetEntry struct {
+	At     place
+	Strays int // keys that are not known
+
+	// Name in messages, metrics and statements.
+	Name text `key:"name" usual:"scope and period, as in team=search/monthly"`
+	scopeEntry
+
 	// Limit per day, in US dollars.
 	DailyUSD dollars `key:"daily_usd" like:"50"`
 	// Limit per week, Monday to Sunday, in US dollars.
@@ -190,6 +198,8 @@ type budgetEntry struct {
 	YearlyUSD dollars `key:"yearly_usd" like:"12000"`
 	// Limit that never renews, in US dollars.
 	TotalUSD dollars `key:"total_usd" like:"500"`
+	// Higher limits for a while.
+	Raises list[raiseEntry] `key:"raises"`
 	// Used shares to warn at.
 	WarnAt list[share] `key:"warn_at" like:"[50%, 80%]"`
 	// What happens when there is no room: `block` refuses with a 429, `downgrade` sends requests to `downgrade_to`, `warn`
@@ -201,6 +211,50 @@ type budgetEntry struct {
 	// version treats it as deny.
 	OnStoreDown choice `key:"on_store_down" one:"deny local" usual:"deny"`
 	// `observe` logs what the budget would do and changes nothing.
+	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
+}
+
+// A higher limit for a while: what is spent stays spent when it ends. Give one of to_usd and by_usd. Where several hold, the highest to_usd
+// counts, and each by_usd is added to it.
+type raiseEntry struct {
+	At     place
+	Strays int // keys that are not known
+
+	// The limit instead, in US dollars.
+	ToUSD dollars `key:"to_usd" like:"6000"`
+	// What is added to the limit, in US dollars.
+	ByUSD dollars `key:"by_usd" like:"500"`
+	// The first day of it in the policy's time zone, or the time that it begins at.
+	From date `key:"from" usual:"it holds already" like:"2026-11-20"`
+	// The last day of it, which it holds to the end of, or the time that it ends at.
+	Until date `key:"until" need:"yes" like:"2026-11-30"`
+	// Who reads the budget will ask. It is shown where the limit is.
+	Why text `key:"why" need:"yes" like:"launch week"`
+}
+
+// How fast the requests of a scope may come, and how many may be under way. Give at least one of everyone, team, project, key, user, model
+// and tag; with several, a request must meet all of them. All limits and budgets of a request are checked in one step: it takes all
+// of them or none. A minute is a sliding one: in no 60 seconds, wherever they begin, does more pass. What has no room is refused
+// with a 429 that says when to come again. Cached answers count nothing.
+type limitEntry struct {
+	At     place
+	Strays int // keys that are not known
+
+	// Name in messages and metrics.
+	Name text `key:"name" usual:"the scope, as in team=search"`
+
+	scopeEntry
+
+	// Requests per minute. One counts once it is let through, whatever becomes of it; one that is refused does not.
+	RequestsPerMinute whole `key:"requests_per_minute" least:"1" like:"600"`
+	// Tokens per minute, of prompts and answers. A request counts with its worst case at first, and with its true usage when it has
+	// ended. An answer that could never fit gets a lower cap.
+	TokensPerMinute whole `key:"tokens_per_minute" least:"1" like:"200000"`
+	// Requests under way at a time.
+	Concurrent whole `key:"concurrent" least:"1" like:"40"`
+	// What happens while the budget store does not answer: `deny` refuses, `local` goes on with what each gateway counts by itself.
+	OnStoreDown choice `key:"on_store_down" one:"deny local" usual:"deny"`
+	// `observe` logs what the limit would do and changes nothing.
 	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
 }
 
@@ -321,6 +375,9 @@ type outputEntry struct {
 
 	// Cap of a request that asks for none.
 	DefaultMaxTokens whole `key:"default_max_tokens" least:"1" usual:"4096, or max_tokens if that is less"`
+	// The shortest answer worth having. Where a budget has no room for the whole cap, the cap is lowered, but not below this: then a
+	// cheaper model is tried, or the request is refused.
+	LeastUsefulTokens whole `key:"least_useful_tokens" least:"1" usual:"64"`
 	// No request gets more.
 	MaxTokens whole `key:"max_tokens" least:"1" usual:"no limit"`
 }

@@ -18,10 +18,10 @@ func (n *notes) didYouMean(wrong string, known iter.Seq[string]) string {
 			break
 		}
 	}
+	slices.Sort(words) // of two that are equally near the first is named, whatever order they came in
 	if near := nearest(wrong, words); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	slices.Sort(words)
 	const shown = 20
 	if len(words) > shown {
 		return fmt.Sprintf("known: %s and %d more", strings.Join(words[:shown], ", "), len(words)-shown)

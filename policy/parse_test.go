@@ -83,7 +83,7 @@ func TestCompact(t *testing.T) {
 		{"cache", p.Cache.TTL, 24 * time.Hour},
 		{"semantic", *p.Cache.Semantic, Semantic{0.01, 6 * time.Hour, ScopeTeam}},
 		{"trim", p.Trim, exchange.Trim{MaxPromptTokens: 24000, KeepLastTurns: 12, MinifyToolResults: true}},
-		{"output", p.Output, Output{1024, 4096}},
+		{"output", p.Output, Output{1024, 4096, 64}},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
@@ -187,7 +187,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Location != time.UTC || p.Baseline != p.Default || p.Output != (Output{DefaultMaxTokens: 4096}) || p.Routes[0].Cache != exchange.CacheOff {
+	if p.Location != time.UTC || p.Baseline != p.Default || p.Output != (Output{DefaultMaxTokens: 4096, LeastUseful: 64}) || p.Routes[0].Cache != exchange.CacheOff {
 		t.Errorf("got %v, %v, %+v, %v", p.Location, p.Baseline.Name, p.Output, p.Routes[0].Cache)
 	}
 	if p.Trim != (exchange.Trim{}) {

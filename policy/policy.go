@@ -24,6 +24,7 @@ type Policy struct {
 	Teams     map[string]*Team
 	Keys      []Key     // in file order
 	Budgets   []*Budget // in file order; no two have the same scope and period
+	Limits    []*Limit  // in file order; no two have the same scope
 	Routes    []*Route  // in file order; the last one that is not observed matches everything
 
 	Default  *Model // where auto goes when no rule says otherwise
@@ -67,6 +68,7 @@ type Team struct{ Name, Owner, CostCenter string }
 type Output struct {
 	DefaultMaxTokens int64 // cap of a request that asks for none, > 0
 	MaxTokens        int64 // no request gets more; 0 is no limit
+	LeastUseful      int64 // no cap is lowered below this for want of money; > 0
 }
 
 // UnknownPrice is what the policy does with a target that no price is known for.

@@ -255,6 +255,8 @@ func (m *dollars) read(d *decoder, n *yaml.Node, f field) {
 		d.problem(m.at, moneyHint(text), "%s is not an amount of dollars: %v", f.called(), err)
 	case v < 0:
 		d.problem(m.at, "write the amount as a positive number", "%s is negative: %s", f.called(), text)
+	case v > mostDollars:
+		d.problem(m.at, "the most is 8 billion dollars", "%s is too much: %s", f.called(), text)
 	default:
 		m.value, m.ok = v, true
 	}

@@ -2,6 +2,8 @@ package providers
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"bursar/exchange"
@@ -25,7 +27,54 @@ func WriteFault(dst []byte, f *exchange.Fault, requestID string) []byte {
 	dst = appendText(dst, f.Param)
 	dst = append(dst, `,"code":`...)
 	dst = appendText(dst, f.Code)
+	dst = appendShortage(dst, f)
 	return append(dst, "}}"...)
+}
+
+// appendShortage appends what programs may want to know of a refusal, as further members of the error: SDKs keep what they do not know. Money
+// is in dollars, as exact decimals.
+func appendShortage(dst []byte, f *exchange.Fault) []byte {
+	text := func(name, value string) {
+		dst = append(append(append(dst, `,"`...), name...), `":`...)
+		dst = appendText(dst, value)
+	}
+	number := func(name string, value int64) {
+		dst = append(append(append(dst, `,"`...), name...), `":`...)
+		dst = strconv.AppendInt(dst, value, 10)
+	}
+	if b := f.Budget; b != nil {
+		dst = append(dst, `,"budget":{"name":`...)
+		dst = appendText(dst, b.Name)
+		text("period", b.Period.String())
+		text("needed_usd", b.Needed.Dollars())
+		if !b.Secret {
+			text("spent_usd", b.Spent.Dollars())
+			text("held_usd", b.Held.Dollars())
+			text("limit_usd", b.Limit.Dollars())
+			if b.Raised != "" {
+				text("raised", b.Raised)
+			}
+		}
+		if !b.Renews.IsZero() {
+			text("renews", b.Renews.Format(time.RFC3339))
+		}
+		dst = append(dst, '}')
+	}
+	if l := f.Limit; l != nil {
+		dst = append(dst, `,"limit":{"name":`...)
+		dst = appendText(dst, l.Name)
+		text("unit", l.Unit)
+		number("limit", l.Limit)
+		if !l.Secret {
+			number("used", l.Used)
+		}
+		number("needed", l.Needed)
+		if l.RetryAfter > 0 {
+			number("retry_after_ms", l.RetryAfter.Milliseconds())
+		}
+		dst = append(dst, '}')
+	}
+	return dst
 }
 
 // WriteStreamFault appends a fault as the last event of a stream whose status has been sent already. No [DONE] may follow it: the

@@ -31,6 +31,10 @@ func TestSpentBudgetRefuses(t *testing.T) {
 					t.Errorf("no %q in %q", part, f.Message)
 				}
 			}
+			want := `"budget":{"name":"search pot","period":"daily","needed_usd":"0.00`
+			if rest := `,"spent_usd":"0.01","held_usd":"0.00","limit_usd":"0.01","renews":"` + tomorrow().Format(time.RFC3339) + `"}`; !strings.Contains(got.body, want) || !strings.Contains(got.body, rest) {
+				t.Errorf("for programs: %s, want %s...%s", got.body, want, rest)
+			}
 			retry, err := strconv.Atoi(got.header.Get("Retry-After"))
 			if err != nil || retry < 1 || time.Duration(retry)*time.Second > time.Until(tomorrow())+2*time.Second || got.header.Get("x-should-retry") != "false" {
 				t.Errorf("head %v", got.header)
@@ -178,4 +182,52 @@ func TestPerRequestPriceIsNotChargedForRefusals(t *testing.T) {
 		}
 	}
 	h.settled()
+}
+
+// TestRaisedBudget lets more pass for a while, says so when it is spent too, and keeps what is spent when the raise is over.
+func TestRaisedBudget(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind func(testing.TB) stores) {
+		raise := "raises: [ { to_usd: 0.02, until: 2100-11-30, why: launch week } ] } ]\n"
+		h := open(t, plan{stores: kind, sections: "budgets: [ { team: search, daily_usd: 0.01, " + raise})
+		h.up.On("small", testkit.Script{PromptTokens: 4984}) // with the eight tokens of the answer $0.01
+		for range 2 {
+			if got := h.post(chat("small", "hi")); got.status != 200 {
+				t.Fatalf("status %d: %s", got.status, got.body)
+			}
+			h.settled()
+		}
+		got := h.post(chat("small", "hi"))
+		if f := got.fault(t); got.status != 429 || !strings.Contains(f.Message, "of $0.02 daily (raised from $0.01 until 2100-12-01T00:00:00Z: launch week), and") || !strings.Contains(got.body, `"raised":"raised from $0.01 until 2100-12-01T00:00:00Z: launch week"`) {
+			t.Errorf("status %d: %s", got.status, got.body)
+		}
+		if s := h.standing(); s.Limit != pricing.Dollar/50 || s.Spent != pricing.Dollar/50 {
+			t.Errorf("standing %+v", s)
+		}
+		must(t, h.Use(parse(t, h.up, "budgets: [ { team: search, daily_usd: 0.01, "+strings.ReplaceAll(raise, "2100-11-30", "2020-11-30"))))
+		if s := h.standing(); s.Limit != pricing.Dollar/100 || s.Spent != pricing.Dollar/50 {
+			t.Errorf("standing %+v after the raise", s)
+		}
+		if f := h.post(chat("small", "hi")).fault(t); f.Code != "budget_exceeded" || !strings.Contains(f.Message, "$0.02 spent and $0.00 held of $0.01 daily, and") {
+			t.Errorf("%+v", f)
+		}
+	})
+}
+
+// TestLeastUsefulAnswer: a cap that is too small to be useful is not sent; a cheaper model that affords a useful one is tried first.
+func TestLeastUsefulAnswer(t *testing.T) {
+	const sections = "output: { default_max_tokens: 1000, least_useful_tokens: LEAST }\nbudgets: [ { team: search, daily_usd: 0.005 } ]\n" +
+		"models: { small: { use: [fake/small] }, big: { use: [fake/big, fake/small] } }\n"
+	for _, test := range []struct {
+		least      int
+		model      string // that serves
+		from, upTo int64  // the cap
+	}{{20, "fake/big", 20, 99}, {100, "fake/small", 1000, 1000}, {5000, "fake/small", 1000, 1000}} {
+		h := open(t, plan{sections: strings.Replace(sections, "LEAST", strconv.Itoa(test.least), 1)})
+		got := h.post(chat("big", "hi")) // the cap of 1000 costs $0.05 there, and $0.004 on the small model
+		x := h.outcome(got.id())
+		if got.status != 200 || got.header.Get("x-bursar-model") != test.model || x.Outcome.Capped < test.from || x.Outcome.Capped > test.upTo {
+			t.Errorf("least %d: status %d by %s, cap %d", test.least, got.status, got.header.Get("x-bursar-model"), x.Outcome.Capped)
+		}
+		h.settled()
+	}
 }

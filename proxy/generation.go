@@ -26,6 +26,7 @@ type generation struct {
 	upstreams  map[string]*providers.Upstream // by provider name
 	families   map[*exchange.Candidate]tokens.Family
 	budgets    []*budgetLine
+	limits     []*limitLine
 	calendar   *budget.Calendar
 	asksBudget bool // some route has a budget_used condition
 }
@@ -57,6 +58,9 @@ func (s *Server) Use(p *policy.Policy) error {
 	}
 	for _, b := range p.Budgets {
 		g.budgets = append(g.budgets, &budgetLine{budget: b})
+	}
+	for _, l := range p.Limits {
+		g.limits = append(g.limits, &limitLine{limit: l})
 	}
 	for _, r := range p.Routes {
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()
@@ -178,9 +182,6 @@ func holdTokens(counted int64, method exchange.Method, family tokens.Family, bod
 
 // mostOutput bounds an output cap in tokens: far above what any model gives, and small enough that no product with it overflows.
 const mostOutput = 1 << 24
-
-// leastOutput is the smallest output cap worth sending when a budget cannot afford the one asked for.
-const leastOutput = 64
 
 // noBound is the room left where no hard budget bounds a request.
 const noBound = pricing.Nano(-1)

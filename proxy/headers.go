@@ -30,6 +30,7 @@ func (s *Server) headers(t *trip) {
 	}
 	h.Set("x-bursar-trimmed-tokens", strconv.FormatInt(t.Outcome.Trimmed, 10))
 	h.Set("x-bursar-attempts", strconv.Itoa(t.Outcome.Attempts))
+	t.rateHeaders(nil)
 }
 
 // budgetLeft is the room in the tightest hard budget: for a stream, what is surely left; else with the change returned.
@@ -60,5 +61,9 @@ func retryHeaders(t *trip, f *exchange.Fault) {
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(int64((f.RetryAfter+time.Second-1)/time.Second), 10))
+	}
+	if f.Limit != nil && f.RetryAfter > 0 {
+		h.Set("retry-after-ms", strconv.FormatInt(f.RetryAfter.Milliseconds(), 10))
+		t.rateHeaders(f)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/budget"
@@ -25,16 +26,16 @@ func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 		t.planned = true
 	}
 	for t.candidate < len(t.Decision.Candidates) {
-		short, fault := s.holdFor(t, t.Decision.Candidates[t.candidate])
+		short := s.holdFor(t, t.Decision.Candidates[t.candidate])
 		switch {
-		case fault == nil:
+		case short == nil:
 			return false, nil
-		case short == nil: // not for want of money: no price, or the store is down
-			return false, fault
+		case short.final:
+			return false, short.fault
 		case refusal == nil:
-			refusal = fault
+			refusal = short.fault
 		}
-		if short.budget.WhenSpent == policy.Downgrade && t.downgrade(short.budget.DowngradeTo) {
+		if b := short.spent; b != nil && b.WhenSpent == policy.Downgrade && t.downgrade(b.DowngradeTo) {
 			if s.lookup(t) {
 				return true, nil
 			}
@@ -49,34 +50,66 @@ func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 	return false, refusal
 }
 
-// holdFor tries to hold the worst case of one candidate. When a budget has no room it returns that budget's line and the fault
-// that says so.
-func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange.Fault) {
+// shortage is why a candidate cannot be held for.
+type shortage struct {
+	fault *exchange.Fault
+	spent *policy.Budget // the budget that has no room, if that is why
+	final bool           // no other candidate would fare better
+}
+
+// holdFor tries to hold the worst case of one candidate, and to take its place within all limits.
+func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	if c.Price == nil {
-		return nil, unknownPrice(c)
+		return &shortage{fault: unknownPrice(c), final: true}
 	}
 	m := t.envelope.MeasureTrimmed(s.counter, prompt.Target{Family: t.using.family(c), Model: c.Model}, t.plan)
 	t.sent = m.Tokens
+	s.charge(t, t.using, c)
+	s.limit(t, t.using, c)
 	bound, predicted := holdTokens(m.Tokens, m.Method, t.using.family(c), len(t.ctx.Request.Body())), min(m.Prediction, mostOutput)
 	most := min(t.Decision.MaxOutput, mostOutput)
 	if c.MaxOutput > 0 {
 		most = min(most, c.MaxOutput)
 	}
-	least := min(most, leastOutput)
-	s.charge(t, t.using, c)
-	if len(t.charges) == 0 && !s.Embedded { // no budget bounds it, so it needs no store that may be down
+	least := min(most, t.using.policy.Output.LeastUseful)
+	asked := most
+	most = t.fitting(most, least, bound, predicted)
+	if len(t.charges) == 0 && len(t.limits) == 0 && !s.Embedded { // nothing bounds it, so it needs no store that may be down
 		t.cap, t.left = most, noBound
-		return nil, nil
+		return nil
 	}
 	t.holds++
 	t.hold = budget.Hold{
 		ID:      holdID(t.ID, t.holds),
 		Want:    c.Price.Worst(bound, (most+predicted)*t.Facts.N, t.Start),
 		Least:   c.Price.Worst(bound, (least+predicted)*t.Facts.N, t.Start),
-		Charges: t.charges, Lease: s.HoldLease,
+		Charges: t.charges, Limits: t.limits, Tokens: min(bound+(most+predicted)*t.Facts.N, budget.MaxTokens), Lease: s.HoldLease,
 	}
 	t.hold.Seed = t.seed(c, t.seeded[:0])
 	t.seeded = t.hold.Seed
+	grant, short := s.obtain(t)
+	if short != nil {
+		return short
+	}
+	t.cap = most
+	if !grant.OK { // only its limits are taken, and only here
+		t.left = noBound
+		return nil
+	}
+	t.held = true
+	t.Outcome.Held = grant.Amount
+	if grant.Amount < t.hold.Want {
+		t.cap = min(most, c.Price.Affordable(bound, grant.Amount, t.Start)/t.Facts.N-predicted)
+	}
+	if t.cap < asked && t.Decision.Reason != exchange.ReasonDowngraded {
+		t.Decision.Reason = exchange.ReasonCapShrunk
+	}
+	t.left = t.leastRoom(grant.States)
+	return s.journal(t)
+}
+
+// obtain asks the store for the hold, and tells whoever watches what its budgets and limits stand at.
+func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
 	resumed := s.settling.resumed.Load()
 	grant, err := s.budgets.Reserve(context.Background(), &t.hold)
 	if err != nil {
@@ -85,11 +118,14 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 			s.settling.lost(resumed)
 		case errors.Is(err, budget.ErrUnsent): // nothing is held, and an outage may be long: nothing to remember of it
 		case errors.Is(err, budget.ErrStoreDown):
-			s.settleLater(t, 0) // it may have been held all the same
+			s.settleLater(t, 0, 0) // it may have been held all the same
 		default:
-			return nil, asFault(err)
+			return grant, &shortage{fault: asFault(err), final: true}
 		}
-		return nil, storeDown(err)
+		if len(t.charges) == 0 {
+			return grant, s.limitAlone(t, err)
+		}
+		return grant, &shortage{fault: storeDown(err), final: true}
 	}
 	if t.using.asksBudget {
 		s.views.note(t.charges, grant.States)
@@ -97,33 +133,41 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) (*budgetLine, *exchange
 	for i, line := range t.touched {
 		line.watch(t.charges[i].Key, grant.States[i], s.Budget)
 	}
-	if !grant.OK {
-		line := t.touched[grant.Short]
-		return line, spent(line, t, grant.States[grant.Short], t.hold.Least)
-	}
-	t.held = true
-	t.Outcome.Held = grant.Amount
-	t.cap = most
-	if grant.Amount < t.hold.Want {
-		t.cap = c.Price.Affordable(bound, grant.Amount, t.Start)/t.Facts.N - predicted
-		if t.Decision.Reason != exchange.ReasonDowngraded {
-			t.Decision.Reason = exchange.ReasonCapShrunk
+	s.watchLimits(t, &grant)
+	switch {
+	case grant.OK && len(grant.Rates) < len(t.limits): // the store is away; what was granted is this gateway's own part of the money
+		short := s.limitAlone(t, budget.ErrStoreDown)
+		if short != nil {
+			t.held = true
+			s.cancel(t)
 		}
+		return grant, short
+	case grant.OK:
+		t.within(grant.Rates)
+		return grant, nil
+	case grant.Slow >= 0:
+		return grant, t.slower(&grant)
+	default:
+		b := t.touched[grant.Short].budget
+		return grant, &shortage{fault: spent(b, t, grant.States[grant.Short], t.hold.Least), spent: b}
 	}
-	t.left = t.leastRoom(grant.States)
-	journalled := t.hold.ID
+}
+
+// journal enters a hold that was taken, so that a gateway that dies leaves a trace of it.
+func (s *Server) journal(t *trip) *shortage {
+	id := t.hold.ID
 	if s.Embedded {
-		journalled = t.ID
+		id = t.ID
 	}
-	if err := s.ledger.Hold(journalled, t.Outcome.Held, t.hold.Seed); err != nil {
+	if err := s.ledger.Hold(id, t.Outcome.Held, t.hold.Seed); err != nil {
 		s.cancel(t)
-		return nil, &exchange.Fault{
+		return &shortage{final: true, fault: &exchange.Fault{
 			Status: 503, Type: "server_error", Code: "ledger_down", Reason: exchange.ReasonInternal, Err: err,
 			Message: "The request could not be entered into the ledger, so it was not sent.", Hint: "Try again; operators see the cause in the log.",
-		}
+		}}
 	}
 	s.leases.add(t.hold.ID)
-	return nil, nil
+	return nil
 }
 
 // downgrade sends the request to the model that a spent budget falls back on. False: none of its targets can serve, or so many
@@ -152,7 +196,7 @@ func (s *Server) charge(t *trip, g *generation, c *exchange.Candidate) {
 		}
 		window := g.calendar.Window(b.Period, t.Start)
 		t.charges = append(t.charges, budget.Charge{
-			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.Limit, Hard: line.hard(g, c), Ends: window.End,
+			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.LimitAt(t.Start), Hard: line.hard(g, c), Ends: window.End,
 		})
 		t.touched = append(t.touched, line)
 	}
@@ -166,32 +210,37 @@ func unknownPrice(c *exchange.Candidate) *exchange.Fault {
 	}
 }
 
-func storeDown(err error) *exchange.Fault {
-	return &exchange.Fault{
-		Status: 503, Type: "server_error", Code: "budget_store_down", Reason: exchange.ReasonBudgetStore, Err: err,
-		Message: "The budget store does not answer, and the policy denies requests without it.", Hint: "Try again in a moment.",
-		RetryAfter: 2 * time.Second,
-	}
-}
-
 // spent says which budget has no room, what it stands at, and when it renews.
-func spent(line *budgetLine, t *trip, state budget.State, needed pricing.Nano) *exchange.Fault {
-	b := line.budget
+func spent(b *policy.Budget, t *trip, state budget.State, needed pricing.Nano) *exchange.Fault {
+	renews := t.using.calendar.Window(b.Period, t.Start).End
 	f := &exchange.Fault{
 		Status: 429, Type: "insufficient_quota", Code: "budget_exceeded", Reason: exchange.ReasonBudgetSpent, NoRetry: true,
-		Message: fmt.Sprintf("Budget %q has no room: $%s spent and $%s held of $%s %s, and this request needs $%s.",
-			b.Name, state.Spent.Dollars(), state.Held.Dollars(), state.Limit.Dollars(), b.Period, needed.Dollars()),
+		Message: fmt.Sprintf("Budget %q has no room: $%s spent and $%s held of $%s %s%s, and this request needs $%s.",
+			b.Name, state.Spent.Dollars(), state.Held.Dollars(), state.Limit.Dollars(), b.Period, raised(b, t.Start), needed.Dollars()),
+		Budget: &exchange.BudgetShort{
+			Name: b.Name, Period: b.Period, Needed: needed, Renews: renews, Secret: b.Scope.Everyone,
+			Spent: state.Spent, Held: state.Held, Limit: state.Limit, Raised: strings.Trim(raised(b, t.Start), " ()"),
+		},
 	}
 	if b.Scope.Everyone { // what the whole company spends is not every team's business
 		f.Message = fmt.Sprintf("Budget %q of the whole organisation has no room for this request, which needs $%s.", b.Name, needed.Dollars())
 	}
-	if end := t.using.calendar.Window(b.Period, t.Start).End; end.IsZero() {
+	if renews.IsZero() {
 		f.Hint = "It never renews; its owner can raise the limit in policies.yaml."
 	} else {
-		f.Hint = fmt.Sprintf("It renews at %s; its owner can raise the limit in policies.yaml.", end.Format(time.RFC3339))
-		f.RetryAfter = end.Sub(t.Start)
+		f.Hint = fmt.Sprintf("It renews at %s; its owner can raise the limit in policies.yaml.", renews.Format(time.RFC3339))
+		f.RetryAfter = renews.Sub(t.Start)
 	}
 	return f
+}
+
+// raised tells of a raise in force: " (raised from $4000.00 until 2026-12-01T00:00:00Z: launch week)".
+func raised(b *policy.Budget, at time.Time) string {
+	r := b.RaisedAt(at)
+	if r == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (raised from $%s until %s: %s)", b.Limit.Dollars(), r.Until.Format(time.RFC3339), r.Why)
 }
 
 // leastRoom is the room in the tightest hard budget of the caller's own.

@@ -70,7 +70,7 @@ func (s *Server) windowsOf(ctx context.Context, g *generation, b *policy.Budget)
 		return nil, fmt.Errorf("restore budget %q: %w", b.Name, err)
 	}
 	charge := func(f *exchange.Facts) budget.Charge {
-		return budget.Charge{Key: b.ScopeKey(f, nil) + "/" + now.ID, Limit: b.Limit, Ends: now.End}
+		return budget.Charge{Key: b.ScopeKey(f, nil) + "/" + now.ID, Limit: b.LimitAt(time.Now()), Ends: now.End}
 	}
 	if len(query.By) == 0 {
 		return []window{{charge(&exchange.Facts{}), statement.Spend}}, nil

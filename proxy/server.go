@@ -37,6 +37,7 @@ type Server struct {
 	views    budgetViews
 	leases   leases
 	settling settler
+	alone    alone
 
 	books     sync.RWMutex // read while a row is booked, written while counters are restored from the rows
 	loading   sync.Mutex   // guards upstreams
@@ -83,6 +84,7 @@ type Options struct {
 	Observe     []func(*exchange.Exchange)
 	Warn        func(what string, err error) // faults of the house that no client hears of
 	Budget      func(BudgetEvent)            // thresholds that budgets reach
+	Limit       func(LimitEvent)             // limits that have no room, each at most once a minute
 }
 
 // maxHeaders bounds a request's headers in bytes; cookies and tokens of proxies on the way can be long.
@@ -110,6 +112,9 @@ func (o Options) withDefaults() Options {
 	if o.Budget == nil {
 		o.Budget = func(BudgetEvent) {}
 	}
+	if o.Limit == nil {
+		o.Limit = func(LimitEvent) {}
+	}
 	return o
 }
 
@@ -127,7 +132,7 @@ func New(rooms Rooms, options Options) *Server {
 	s := &Server{
 		Options: options.withDefaults(),
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, budgets: rooms.Budgets, ledger: rooms.Ledger,
-		ids: newRequestIDs(), settling: newSettler(), upstreams: map[policy.Provider]*providers.Upstream{},
+		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), upstreams: map[policy.Provider]*providers.Upstream{},
 	}
 	if s.Gateway == "" {
 		s.Gateway = rand.Text()

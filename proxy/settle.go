@@ -62,12 +62,13 @@ func (s *Server) cancel(t *trip) {
 	}
 	wasted := t.wasted
 	t.sunk, t.wasted = t.sunk+wasted, 0
+	s.leaveAlone(t, 0)
 	if !t.held {
 		return
 	}
 	t.held = false
 	if wasted > 0 {
-		s.settleLater(t, wasted)
+		s.settleLater(t, wasted, t.promptTokens())
 		return
 	}
 	s.leases.remove(t.hold.ID)
@@ -79,7 +80,7 @@ func (s *Server) cancel(t *trip) {
 		}
 	}
 	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
-		s.settleLater(t, 0)
+		s.settleLater(t, 0, 0)
 	}
 }
 
@@ -89,6 +90,7 @@ func (s *Server) end(t *trip) {
 	t.enter(exchange.StepSettle)
 	t.Outcome.Duration = time.Since(t.Start)
 	t.Outcome.Cache = t.cacheWord()
+	s.leaveAlone(t, t.usedTokens())
 	s.book(t)
 	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
@@ -112,7 +114,7 @@ func (s *Server) book(t *trip) {
 	}
 	if t.held {
 		t.held = false
-		s.settleLater(t, t.Outcome.Cost-t.sunk)
+		s.settleLater(t, t.Outcome.Cost-t.sunk, t.usedTokens())
 	}
 	if g := s.current.Load(); g != t.using && t.Outcome.Cost > 0 {
 		s.chargeNewcomers(t, g)

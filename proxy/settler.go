@@ -40,10 +40,10 @@ func newSettler() settler {
 }
 
 // settleLater settles a request's hold: at once if the store is in this process, else soon. Until then its lease is renewed.
-func (s *Server) settleLater(t *trip, actual pricing.Nano) {
+func (s *Server) settleLater(t *trip, actual pricing.Nano, tokens int64) {
 	if s.Embedded {
 		s.leases.remove(t.hold.ID)
-		settled, err := s.budgets.Settle(context.Background(), budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: budget.AsHeld})
+		settled, err := s.budgets.Settle(context.Background(), budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens})
 		if err != nil {
 			s.Warn("settle a hold", err)
 		}
@@ -53,7 +53,7 @@ func (s *Server) settleLater(t *trip, actual pricing.Nano) {
 		s.overrun(t.hold.ID, &settled)
 		return
 	}
-	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: budget.AsHeld}, slices.Clone(t.charges), t.row(), s.settling.summed.Load()}
+	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens}, slices.Clone(t.charges), t.row(), s.settling.summed.Load()}
 	q := &s.settling
 	q.mu.Lock()
 	closed := q.closed

@@ -32,10 +32,15 @@ type trip struct {
 	candidate  int // index into Decision.Candidates of the one being tried
 	charges    []budget.Charge
 	touched    []*budgetLine // what charges are made of, index by index
+	limits     []budget.Limit
+	slowed     []*limitLine   // what limits are made of, index by index
+	counted    []string       // keys of limits of requests that have counted this one
+	rates      [2]budget.Rate // of requests and of tokens, what the headers tell; no limit if Most is 0
 	hold       budget.Hold
 	holds      int    // holds tried for so far
 	seeded     []byte // buffer of the hold's seed
 	held       bool
+	alone      bool            // on limits that this process counts by itself
 	planned    bool            // plan is made
 	failed     *exchange.Fault // why the candidate before failed
 	call       providers.Call
@@ -77,10 +82,11 @@ func (t *trip) enter(step exchange.Step) {
 func (t *trip) release() {
 	const keep = 256 << 10
 	envelope, body, seeded, charges, touched := t.envelope, t.body, t.seeded, t.charges[:0], t.touched[:0]
+	limits, slowed, counted := t.limits[:0], t.slowed[:0], t.counted[:0]
 	envelope.Reset()
 	if cap(body) > keep {
 		body = nil
 	}
-	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], charges: charges, touched: touched}
+	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted}
 	trips.Put(t)
 }

@@ -88,6 +88,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
 		Warn:    g.warn,
 		Budget:  g.budgetReached,
+		Limit:   g.limitReached,
 	})
 	watching, unwatch := context.WithCancel(context.Background())
 	g.unwatch = unwatch
@@ -98,7 +99,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		return g, err
 	}
 	g.admin = admin.New(admin.Deps{
-		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Version: buildVersion(),
+		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Limits: g.limits, Version: buildVersion(),
 	})
 	if err := g.ship(g.name); err != nil {
 		return g, err
@@ -247,6 +248,12 @@ func (g *gateway) budgetReached(e proxy.BudgetEvent) {
 		zap.String("spent_usd", e.Spent.Dollars()), zap.String("held_usd", e.Held.Dollars()), zap.String("limit_usd", e.Limit.Dollars()))
 }
 
+func (g *gateway) limitReached(e proxy.LimitEvent) {
+	g.metrics.LimitReached(e.Limit.Name, e.Unit.String())
+	g.logger.Warn("limit reached", zap.String("limit", e.Limit.Name), zap.String("unit", e.Unit.String()), zap.String("scope", e.Key),
+		zap.Int64("used", e.Used), zap.Int64("most", e.Most), zap.Bool("observed", e.Limit.Observe))
+}
+
 func (g *gateway) tellRecovery() {
 	r := g.ledger.Recovered()
 	if r.Rows+len(r.Orphans)+len(r.Opens) > 0 {
@@ -301,16 +308,33 @@ func (g *gateway) budgets(ctx context.Context) ([]admin.Budget, error) {
 	}
 	all := make([]admin.Budget, 0, len(lines))
 	for _, l := range lines {
+		var raised *admin.Raise
+		if r := l.Budget.RaisedAt(time.Now()); r != nil {
+			raised = &admin.Raise{From: l.Budget.Limit, Until: r.Until, Why: r.Why}
+		}
 		all = append(all, admin.Budget{
 			Name: l.Budget.Name, Window: l.Window.ID, Spent: l.Spent, Held: l.Held, Limit: l.Limit,
-			WhenSpent: l.Budget.WhenSpent.String(), Renews: l.Window.End, Starts: l.Window.Start, Shared: g.options.redis != "",
+			WhenSpent: l.Budget.WhenSpent.String(), Raised: raised, Renews: l.Window.End, Starts: l.Window.Start, Shared: g.options.redis != "",
 			Scope: scopeOf(&l.Budget.Scope),
 		})
 	}
 	return all, nil
 }
 
-func scopeOf(s *policy.BudgetScope) admin.Scope {
+// limits are the policy's limits that count all their requests together, as they stand.
+func (g *gateway) limits(ctx context.Context) ([]admin.Limit, error) {
+	lines, err := g.proxy.LimitStandings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]admin.Limit, 0, len(lines))
+	for _, l := range lines {
+		all = append(all, admin.Limit{Name: l.Limit.Name, Unit: l.Unit.String(), Used: l.Used, Limit: l.Most, Observed: l.Limit.Observe})
+	}
+	return all, nil
+}
+
+func scopeOf(s *policy.Who) admin.Scope {
 	return admin.Scope{
 		Team: s.Team, Project: s.Project, Key: s.Key, User: s.User, Model: s.Model, TagName: s.Tag.Name, TagValue: s.Tag.Value,
 	}

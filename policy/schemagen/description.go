@@ -43,7 +43,7 @@ func readDescription(path string) (*description, error) {
 			continue
 		}
 		spec := gen.Specs[0].(*ast.TypeSpec)
-		fields, err := readFields(spec)
+		fields, err := d.readFields(spec)
 		if err != nil {
 			return nil, err
 		}
@@ -55,10 +55,14 @@ func readDescription(path string) (*description, error) {
 	return d, nil
 }
 
-func readFields(spec *ast.TypeSpec) ([]field, error) {
+// readFields reads the fields of a struct. Those of an embedded struct, which stands above it in the file, are its own.
+func (d *description) readFields(spec *ast.TypeSpec) ([]field, error) {
 	var fields []field
 	for _, f := range spec.Type.(*ast.StructType).Fields.List {
 		if f.Tag == nil {
+			if len(f.Names) == 0 {
+				fields = append(fields, d.structs[f.Type.(*ast.Ident).Name].fields...)
+			}
 			continue
 		}
 		raw, err := strconv.Unquote(f.Tag.Value)
