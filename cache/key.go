@@ -21,6 +21,9 @@ func (k Key) String() string { return hex.EncodeToString(k.digest[:]) }
 // IsZero reports whether the key names nothing. Stores miss and keep nothing under it.
 func (k Key) IsZero() bool { return k == Key{} }
 
+// Short returns the first 64 bits of the key, 0 for one that names nothing: enough to tell the keys of a ledger apart.
+func (k Key) Short() uint64 { return binary.BigEndian.Uint64(k.digest[:8]) }
+
 // KeyBuilder makes one key. What it is fed comes in two: parts, each with its length before it, so that "ab","c" is not "a","bc"; and the
 // request, whose bytes are digested as they come and enter as one more part. Builders are pooled and allocate nothing.
 type KeyBuilder struct {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // fleetVersion is kept in the table version of the schema bursar.
-const fleetVersion = 1
+const fleetVersion = 2
 
 // version returns the version of the fleet's tables, 0 if there are none.
 func (f *Fleet) version(ctx context.Context) (version int, err error) {
@@ -50,12 +51,13 @@ func (f *Fleet) migrate(ctx context.Context) error {
 
 // fleetMigrations lead from each version to the next. Those that were released are never changed.
 func fleetMigrations() [][]string {
+	before := slices.DeleteFunc(slices.Clone(textColumns[:]), func(column string) bool { return column == "facts" })
 	first := []string{
 		"CREATE SCHEMA IF NOT EXISTS bursar",
 		"CREATE TABLE version (version INTEGER NOT NULL)",
 		"INSERT INTO version VALUES (1)",
 		// gateway is the one that shipped the row first.
-		"CREATE TABLE rows (" + idents(textColumns[:], " TEXT NOT NULL") + ", " + idents(numberColumns[:], " BIGINT NOT NULL") +
+		"CREATE TABLE rows (" + idents(before, " TEXT NOT NULL") + ", " + idents(numberColumns[:], " BIGINT NOT NULL") +
 			", gateway TEXT NOT NULL, PRIMARY KEY (id, kind))",
 		"CREATE INDEX rows_time ON rows (time)",
 		"CREATE INDEX rows_gateway ON rows (gateway, time)",
@@ -71,5 +73,10 @@ func fleetMigrations() [][]string {
 	for i := range rollups {
 		first = append(first, rollups[i].create(postgres))
 	}
-	return [][]string{first}
+	second := []string{
+		"ALTER TABLE rows ADD COLUMN facts TEXT NOT NULL DEFAULT ''",
+		"ALTER TABLE twins ADD COLUMN facts TEXT NOT NULL DEFAULT ''",
+		"UPDATE version SET version = 2",
+	}
+	return [][]string{first, second}
 }

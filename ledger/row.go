@@ -46,6 +46,7 @@ type Row struct {
 	Saved    exchange.Savings
 	Held     pricing.Nano // what was held for it
 	Policy   string       // prefix of the policy's hash
+	Facts    string       // exchange.Recorded: what the decision went by beside the columns above; empty in rows of earlier versions
 }
 
 // CacheHit is the Row.Cache of a request answered from the cache; statements count hits by it.
@@ -97,7 +98,7 @@ var tagEscapes = strings.NewReplacer("%", "%25", ",", "%2C")
 var (
 	textColumns = [texts]string{
 		"id", "team", "project", "key", "user", "tags", "asked", "rule", "decision", "reason", "target", "tier",
-		"prompt_method", "usage_method", "usage_tier", "usage_region", "finish", "cache", "policy",
+		"prompt_method", "usage_method", "usage_tier", "usage_region", "finish", "cache", "policy", "facts",
 	}
 	numberColumns = [numbers]string{
 		"kind", "time", "duration", "first_byte", "status", "attempts", "prompt_tokens", "max_output", "trimmed",
@@ -109,14 +110,14 @@ var (
 )
 
 const (
-	texts   = 19
+	texts   = 20
 	numbers = 23 + exchange.Levers // the last one, stream, is a bool in Row
 )
 
 func (r *Row) texts() [texts]*string {
 	return [texts]*string{
 		&r.ID, &r.Team, &r.Project, &r.Key, &r.User, &r.Tags, &r.Asked, &r.Rule, &r.Decision, &r.Reason, &r.Target, &r.Tier,
-		&r.PromptMethod, &r.UsageMethod, &r.Usage.Tier, &r.Usage.Region, &r.Finish, &r.Cache, &r.Policy,
+		&r.PromptMethod, &r.UsageMethod, &r.Usage.Tier, &r.Usage.Region, &r.Finish, &r.Cache, &r.Policy, &r.Facts,
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version.
-const schemaVersion = 3
+const schemaVersion = 4
 
 // upgrade makes the tables of a new database, or brings those of an older version up to date.
 func upgrade(db *sql.DB) error {
@@ -21,7 +21,14 @@ func upgrade(db *sql.DB) error {
 	case 0:
 		return change(db, func(tx *sql.Tx) error { return execAll(tx, schema()) })
 	case 1, 2:
-		return change(db, func(tx *sql.Tx) error { return splitHours(tx, version) })
+		return change(db, func(tx *sql.Tx) error {
+			if err := addFacts(tx); err != nil { // first, as rows are read
+				return err
+			}
+			return splitHours(tx, version)
+		})
+	case 3:
+		return change(db, addFacts)
 	}
 	return fmt.Errorf("it has schema %d and this version of Bursar knows %d: use the version that wrote it", version, schemaVersion)
 }
@@ -43,7 +50,7 @@ func schema() []string {
 	return all
 }
 
-// splitHours turns schemas 1 and 2 into 3. They had one table of hours, with users, that was almost as long as the rows; 1 had no days.
+// splitHours turns the sums of schemas 1 and 2 into those of 3. They had one table of hours, with users, that was almost as long as the rows; 1 had no days.
 func splitHours(tx *sql.Tx, from int) error {
 	all := []string{"ALTER TABLE hours RENAME TO old_hours", removedDays.create(sqlite)}
 	for i := range rollups {
@@ -62,6 +69,11 @@ func splitHours(tx *sql.Tx, from int) error {
 		return err
 	}
 	return sumTags(tx)
+}
+
+// addFacts turns schema 3 into 4: what a decision went by is kept with its row. Rows before that lack it.
+func addFacts(tx *sql.Tx) error {
+	return execAll(tx, []string{"ALTER TABLE rows ADD COLUMN facts TEXT NOT NULL DEFAULT ''", fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)})
 }
 
 // sumTags fills the sums by tag from the rows.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,6 +48,7 @@ func TestPlainAnswerPassesByteForByte(t *testing.T) {
 		Reason: "answered", Status: 200, Target: "fake/small", Tier: "small", Attempts: 1,
 		PromptTokens: x.Facts.PromptTokens, PromptMethod: x.Facts.PromptMethod.String(), Usage: row.Usage, UsageMethod: "reported",
 		Finish: "stop", MaxOutput: 100, Cache: "off", Cost: cost, Baseline: baseline, Saved: x.Outcome.Saved, Held: x.Outcome.Held, Policy: row.Policy,
+		Facts: fmt.Sprintf("t1 v%x", x.Facts.Conversation),
 	}
 	if row != want {
 		t.Errorf("row %+v\nwant %+v", row, want)

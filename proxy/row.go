@@ -18,6 +18,9 @@ func (t *trip) row() ledger.Row {
 		Usage: out.Usage, UsageMethod: out.Method.String(), Finish: out.Finish, MaxOutput: out.Capped, Trimmed: out.Trimmed,
 		Cache: out.Cache, Cost: out.Cost, Baseline: out.Baseline, Saved: out.Saved, Held: out.Held, Policy: t.using.mark,
 	}
+	recorded := f.Record(t.key.Short())
+	t.recorded = recorded.AppendText(t.recorded[:0])
+	r.Facts = string(t.recorded)
 	if c := out.Served; c != nil {
 		r.Target, r.Tier = c.Target, c.Tier
 	}

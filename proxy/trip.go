@@ -39,6 +39,7 @@ type trip struct {
 	hold       budget.Hold
 	holds      int    // holds tried for so far
 	seeded     []byte // buffer of the hold's seed
+	recorded   []byte // buffer of the row's facts
 	held       bool
 	alone      bool            // on limits that this process counts by itself
 	planned    bool            // plan is made
@@ -81,12 +82,12 @@ func (t *trip) enter(step exchange.Step) {
 // release gives the trip back. What it may keep is bounded: one huge body must not stay in the pool for ever.
 func (t *trip) release() {
 	const keep = 256 << 10
-	envelope, body, seeded, charges, touched := t.envelope, t.body, t.seeded, t.charges[:0], t.touched[:0]
+	envelope, body, seeded, recorded, charges, touched := t.envelope, t.body, t.seeded, t.recorded, t.charges[:0], t.touched[:0]
 	limits, slowed, counted := t.limits[:0], t.slowed[:0], t.counted[:0]
 	envelope.Reset()
 	if cap(body) > keep {
 		body = nil
 	}
-	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted}
+	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], recorded: recorded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted}
 	trips.Put(t)
 }

@@ -1,0 +1,140 @@
+package exchange
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Recorded is what a decision went by that no other column of the ledger has: with the row it makes the facts anew, so that the request can be
+// decided again under another policy. It holds counts and hashes, and no text of the prompt.
+type Recorded struct {
+	Complexity   Complexity
+	Tools        bool
+	Images       int
+	Turns        int
+	N            int64
+	MaxOutput    int64 // output cap that the client asked for, 0 if none
+	BudgetUsed   float64
+	Conversation uint64
+	Sticky       Sticky
+	Pinned       bool
+	CacheKey     uint64 // the beginning of the answer's key in the cache, 0 if the cache was not asked
+}
+
+// Record picks what is to be recorded of facts.
+func (f *Facts) Record(cacheKey uint64) Recorded {
+	return Recorded{
+		Complexity: f.Complexity, Tools: f.Tools, Images: f.Images, Turns: f.Turns, N: f.N, MaxOutput: f.MaxOutput,
+		BudgetUsed: f.BudgetUsed, Conversation: f.Conversation, Sticky: f.Sticky, Pinned: f.Pinned, CacheKey: cacheKey,
+	}
+}
+
+// Restore fills in facts with what was recorded.
+func (r *Recorded) Restore(f *Facts) {
+	f.Complexity, f.Tools, f.Images, f.Turns, f.N, f.MaxOutput = r.Complexity, r.Tools, r.Images, r.Turns, r.N, r.MaxOutput
+	f.BudgetUsed, f.Conversation, f.Sticky, f.Pinned = r.BudgetUsed, r.Conversation, r.Sticky, r.Pinned
+}
+
+// AppendText writes it as words of a letter and a value, in no more than some 100 bytes: "c0.525 t1 o1024 kfe01". What has its zero value is left
+// out, and one answer (n) too. It never fails.
+func (r *Recorded) AppendText(dst []byte) []byte {
+	word := func(letter byte) {
+		if len(dst) > 0 {
+			dst = append(dst, ' ')
+		}
+		dst = append(dst, letter)
+	}
+	number := func(letter byte, v int64) {
+		if v != 0 {
+			word(letter)
+			dst = strconv.AppendInt(dst, v, 10)
+		}
+	}
+	hash := func(letter byte, v uint64) {
+		if v != 0 {
+			word(letter)
+			dst = strconv.AppendUint(dst, v, 16)
+		}
+	}
+	if r.Complexity.Known {
+		word('c')
+		dst = strconv.AppendFloat(dst, r.Complexity.Score, 'g', -1, 64)
+	}
+	if r.Tools {
+		word('T')
+	}
+	if r.Pinned {
+		word('P')
+	}
+	number('i', int64(r.Images))
+	number('t', int64(r.Turns))
+	if r.N != 1 {
+		number('n', r.N)
+	}
+	number('o', r.MaxOutput)
+	if r.BudgetUsed != 0 {
+		word('b')
+		dst = strconv.AppendFloat(dst, r.BudgetUsed, 'g', 6, 64)
+	}
+	hash('v', r.Conversation)
+	hash('k', r.CacheKey)
+	if r.Sticky.Model != "" {
+		word('m')
+		dst = append(dst, r.Sticky.Model...)
+	}
+	if r.Sticky.Target != "" {
+		word('u')
+		dst = append(dst, r.Sticky.Target...)
+	}
+	return dst
+}
+
+// ParseRecorded reads what AppendText wrote. Models have no spaces in their names, so words are split at spaces.
+func ParseRecorded(text string) (Recorded, error) {
+	r := Recorded{N: 1}
+	for text != "" {
+		var word string
+		if word, text, _ = strings.Cut(text, " "); word == "" {
+			continue
+		}
+		if err := r.take(word[0], word[1:]); err != nil {
+			return Recorded{}, fmt.Errorf("read recorded facts: word %q: %w", word, err)
+		}
+	}
+	return r, nil
+}
+
+func (r *Recorded) take(letter byte, value string) (err error) {
+	var n int64
+	switch letter {
+	case 'c':
+		r.Complexity.Known = true
+		r.Complexity.Score, err = strconv.ParseFloat(value, 64)
+	case 'T':
+		r.Tools = true
+	case 'P':
+		r.Pinned = true
+	case 'i':
+		n, err = strconv.ParseInt(value, 10, 32)
+		r.Images = int(n)
+	case 't':
+		n, err = strconv.ParseInt(value, 10, 32)
+		r.Turns = int(n)
+	case 'n':
+		r.N, err = strconv.ParseInt(value, 10, 64)
+	case 'o':
+		r.MaxOutput, err = strconv.ParseInt(value, 10, 64)
+	case 'b':
+		r.BudgetUsed, err = strconv.ParseFloat(value, 64)
+	case 'v':
+		r.Conversation, err = strconv.ParseUint(value, 16, 64)
+	case 'k':
+		r.CacheKey, err = strconv.ParseUint(value, 16, 64)
+	case 'm':
+		r.Sticky.Model = value
+	case 'u':
+		r.Sticky.Target = value
+	}
+	return err // a letter of a later version is passed over
+}

@@ -1,0 +1,61 @@
+package exchange
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestRecordedComesBack(t *testing.T) {
+	name := rapid.StringMatching(`[!-~]{0,20}`)
+	rapid.Check(t, func(t *rapid.T) {
+		want := Recorded{
+			Complexity: Complexity{Score: rapid.Float64Range(0, 1).Draw(t, "score"), Known: true},
+			Tools:      rapid.Bool().Draw(t, "tools"), Images: rapid.IntRange(0, 99).Draw(t, "images"), Turns: rapid.IntRange(0, 99).Draw(t, "turns"),
+			N: rapid.Int64Range(1, 9).Draw(t, "n"), MaxOutput: rapid.Int64Range(0, 1e9).Draw(t, "max"),
+			BudgetUsed:   float64(rapid.IntRange(0, 300).Draw(t, "used")) / 100,
+			Conversation: rapid.Uint64().Draw(t, "conversation"), CacheKey: rapid.Uint64().Draw(t, "key"),
+			Sticky: Sticky{Model: name.Draw(t, "model"), Target: name.Draw(t, "target")}, Pinned: rapid.Bool().Draw(t, "pinned"),
+		}
+		if rapid.Bool().Draw(t, "unknown") {
+			want.Complexity = Complexity{}
+		}
+		text := string(want.AppendText(nil))
+		got, err := ParseRecorded(text)
+		if err != nil || got != want {
+			t.Fatalf("%q: %+v, %v; want %+v", text, got, err, want)
+		}
+		var f Facts
+		got.Restore(&f)
+		if f.Record(got.CacheKey) != got {
+			t.Fatalf("restored %+v", f)
+		}
+	})
+}
+
+func TestParseRecorded(t *testing.T) {
+	if r, err := ParseRecorded(""); err != nil || r.N != 1 {
+		t.Errorf("nothing recorded: %+v, %v", r, err)
+	}
+	if _, err := ParseRecorded("zfuture t2"); err != nil {
+		t.Errorf("a letter of a later version: %v", err)
+	}
+	for _, bad := range []string{"cx", "t-", "kxyz", "o1e9"} {
+		if _, err := ParseRecorded(bad); err == nil {
+			t.Errorf("%q was read", bad)
+		}
+	}
+}
+
+func FuzzParseRecorded(f *testing.F) {
+	f.Add("c0.525 T P i1 t2 n3 o1024 b0.42 vfe01 k1f mstandard uopenai/gpt-5")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ParseRecorded(text)
+		if err != nil {
+			return
+		}
+		if again, err := ParseRecorded(string(r.AppendText(nil))); err != nil || again.Turns != r.Turns || again.Sticky != r.Sticky {
+			t.Errorf("%q: %+v, then %+v, %v", text, r, again, err)
+		}
+	})
+}
