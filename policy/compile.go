@@ -35,6 +35,7 @@ func (c *compiler) compile() {
 	c.routes()
 	c.trim()
 	c.output()
+	c.events()
 }
 
 func (c *compiler) version() {

@@ -39,6 +39,8 @@ type fileEntry struct {
 	Trim *trimEntry `key:"trim"`
 	// How long answers may get.
 	Output *outputEntry `key:"output"`
+	// Whom to tell when budgets reach thresholds, are spent, or spend is out of all proportion.
+	Events *eventsEntry `key:"events"`
 }
 
 // A place that requests can go to.
@@ -380,4 +382,44 @@ type outputEntry struct {
 	LeastUsefulTokens whole `key:"least_useful_tokens" least:"1" usual:"64"`
 	// No request gets more.
 	MaxTokens whole `key:"max_tokens" least:"1" usual:"no limit"`
+}
+
+// Whom to tell of what happens to the money.
+type eventsEntry struct {
+	At place
+
+	// When spend is out of all proportion to a team's or a key's own history.
+	Anomaly *anomalyEntry `key:"anomaly"`
+	// Where events are sent to.
+	Webhooks list[webhookEntry] `key:"webhooks"`
+}
+
+// When the spend of an hour is out of all proportion: when it is above all of `least_usd`, `times` the usual, and the usual as many
+// times as that is above the median. The usual is what only one in twenty of the busy hours of the last two weeks exceeded.
+type anomalyEntry struct {
+	At place
+
+	// How many times the usual.
+	Times whole `key:"times" least:"2" most:"1000" usual:"3"`
+	// Hours below it, in US dollars, are never told of.
+	LeastUSD dollars `key:"least_usd" usual:"5"`
+}
+
+// A place that events are sent to, by HTTP POST.
+type webhookEntry struct {
+	At place
+
+	// Name in logs and metrics.
+	Name text `key:"name" need:"yes" like:"finance"`
+	// Name of the environment variable that holds the address. The address of a webhook is a secret itself. If the variable is not
+	// set, nothing is sent.
+	URLEnv text `key:"url_env" need:"yes" like:"FINANCE_WEBHOOK"`
+	// Name of the environment variable that holds the secret which deliveries are signed with. Without it, they are not.
+	SecretEnv text `key:"secret_env" like:"FINANCE_WEBHOOK_SECRET"`
+	// `json` is described in docs/events.md; `slack` is what Slack, Mattermost and others take.
+	Format choice `key:"format" one:"json slack" usual:"json"`
+	// What is sent.
+	Kinds list[choice] `key:"kinds" one:"budget-threshold budget-spent anomaly" usual:"all"`
+	// Only events of these teams are sent. What belongs to no single team is not, then.
+	Teams words `key:"teams" names:"team" usual:"all events" like:"[search, support]"`
 }

@@ -150,6 +150,9 @@ func TestEverything(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
 		}
 	}
+	if e := p.Events; e.Times != 4 || e.Least != 2_500_000_000 || len(e.Webhooks) != 0 { // its variable is not set
+		t.Errorf("events %+v", e)
+	}
 	if got := p.Budgets[4].WarnAt; len(got) != 2 || got[0] != 0.5 || got[1] != 1 {
 		t.Errorf("warn at %v", got)
 	}
@@ -331,5 +334,38 @@ func TestWordsOfEnums(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("got %q, want %q", c.got, c.want)
 		}
+	}
+}
+
+func TestWebhooks(t *testing.T) {
+	src := small("teams: { search: {} }\nevents: { webhooks: [ { name: ops, url_env: OPS, secret_env: OPS_SECRET, format: slack, kinds: [anomaly], teams: search } ] }\n")
+	f := func(url, secret, warning string) *Policy {
+		t.Helper()
+		p, err := Parse("p", src, func(name string) string { return map[string]string{"OPS": url, "OPS_SECRET": secret}[name] })
+		if err != nil {
+			t.Fatal(err)
+		}
+		warned := ""
+		for _, w := range p.Warnings {
+			if strings.HasPrefix(w.Message, "webhook") {
+				warned += w.Message
+			}
+		}
+		if (warned == "") != (warning == "") || !strings.Contains(warned, warning) || url != "" && strings.Contains(warned, url) {
+			t.Errorf("warned %q, want %q", warned, warning)
+		}
+		if p.Events.Times != 3 || p.Events.Least != 5*pricing.Dollar || (len(p.Events.Webhooks) == 0) != (warning != "") {
+			t.Errorf("events %+v", p.Events)
+		}
+		return p
+	}
+	f("", "", "OPS is not set")
+	f("https://example.com/x", "", "OPS_SECRET is not set")
+	f("example.com/x", "s", "is not a URL")
+	f("http://example.com/x", "s", "unencrypted")
+	f("http://10.0.0.1/x", "s", "")
+	p := f("https://example.com/x", "s", "")
+	if w := p.Events.Webhooks[0]; w.URL != "https://example.com/x" || w.Secret != "s" || !w.Slack || w.Kinds[0] != "anomaly" || w.Teams[0] != "search" {
+		t.Errorf("webhook %+v", w)
 	}
 }

@@ -36,6 +36,7 @@ type Policy struct {
 	Cache        Cache
 	Trim         exchange.Trim
 	Output       Output
+	Events       Events
 	Warnings     []Warning // what loads but deserves a look, in file order
 
 	prices *priceBook
