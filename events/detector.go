@@ -58,7 +58,10 @@ type Subject struct{ Team, Key string }
 
 // NewDetector makes a detector that judges nothing before it has a rule.
 func NewDetector(hours Hours, tell func(Event), warn func(what string, err error)) *Detector {
-	return &Detector{hours: hours, tell: tell, warn: warn, fresh: map[int64]map[Subject]pricing.Nano{}, past: map[Subject]map[int64]pricing.Nano{}}
+	return &Detector{
+		hours: hours, tell: tell, warn: warn, fresh: map[int64]map[Subject]pricing.Nano{},
+		totals: map[Subject]pricing.Nano{}, past: map[Subject]map[int64]pricing.Nano{}, usual: map[Subject]usual{},
+	}
 }
 
 // Use makes this the rule. One with Times 0 judges nothing.

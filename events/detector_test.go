@@ -259,3 +259,17 @@ func (f *flaky) Add(ctx context.Context, hour int64, sums map[Subject]pricing.Na
 	}
 	return f.Hours.Add(ctx, hour, sums)
 }
+
+// TestRunEnds: what was spent since the last look is added when the gateway ends, also if there was none.
+func TestRunEnds(t *testing.T) {
+	hours := own()
+	w := watch(UsualRule, hours)
+	now := time.Now()
+	w.Spend("search", "k-a", 5, now)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.Run(ctx, time.Hour)
+	if got := hours.hours[hourOf(now)][Subject{"search", "k-a"}]; got != 5 {
+		t.Errorf("added %d", got)
+	}
+}

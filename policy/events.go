@@ -27,13 +27,13 @@ type Webhook struct {
 
 // What holds if the file does not say.
 const (
-	usualTimes = 3
-	usualLeast = 5 * pricing.Dollar
+	timesAnomaly = 3
+	leastAnomaly = 5 * pricing.Dollar
 )
 
 func (c *compiler) events() {
 	out := &c.policy.Events
-	out.Times, out.Least = usualTimes, usualLeast
+	out.Times, out.Least = timesAnomaly, leastAnomaly
 	file := c.file.Events
 	if file == nil {
 		return

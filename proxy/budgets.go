@@ -25,11 +25,16 @@ type BudgetEvent struct {
 	Budget *policy.Budget
 	Key    string  // scope and window
 	Share  float64 // the threshold, 1 for all of it
+	Team   string  // whose request has reached it; "" if the budget is of more than one team
+	Renews time.Time
 	budget.State
 }
 
+// nearlySpent is the share from which a budget that has refused a request counts as spent. Below it the request was too large.
+const nearlySpent = 0.95
+
 // watch tells of the thresholds that a window has newly reached, each once. A restart tells of them again: better twice than never.
-func (l *budgetLine) watch(key string, state budget.State, tell func(BudgetEvent)) {
+func (l *budgetLine) watch(charge *budget.Charge, state budget.State, refused bool, team string, tell func(BudgetEvent)) {
 	if state.Limit <= 0 || float64(state.Spent+state.Held) < l.lowest()*float64(state.Limit) {
 		return
 	}
@@ -40,9 +45,10 @@ func (l *budgetLine) watch(key string, state budget.State, tell func(BudgetEvent
 		}
 	}
 	thresholds := l.budget.WarnAt
-	if state.Spent+state.Held >= state.Limit {
+	if used := state.Spent + state.Held; used >= state.Limit || refused && float64(used) >= nearlySpent*float64(state.Limit) {
 		reached, thresholds = len(thresholds)+1, append(thresholds[:len(thresholds):len(thresholds)], 1)
 	}
+	key := charge.Key
 	l.mu.Lock()
 	told := l.warned[key]
 	if reached > told {
@@ -53,16 +59,24 @@ func (l *budgetLine) watch(key string, state budget.State, tell func(BudgetEvent
 	}
 	l.mu.Unlock()
 	for i := told; i < reached; i++ {
-		tell(BudgetEvent{l.budget, key, thresholds[i], state})
+		tell(BudgetEvent{l.budget, key, thresholds[i], l.teamOf(team), charge.Ends, state})
 	}
+}
+
+// teamOf returns the team of a request if the budget is of that team's requests only: a key belongs to one team.
+func (l *budgetLine) teamOf(team string) string {
+	if s := &l.budget.Scope; s.Team != "" || s.Key != "" {
+		return team
+	}
+	return ""
 }
 
 // lowest is the share that the first event comes at.
 func (l *budgetLine) lowest() float64 {
 	if w := l.budget.WarnAt; len(w) > 0 {
-		return w[0]
+		return min(w[0], nearlySpent)
 	}
-	return 1
+	return nearlySpent
 }
 
 // key returns scope/window without making it anew for each request.

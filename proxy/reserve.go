@@ -131,7 +131,7 @@ func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
 		s.views.note(t.charges, grant.States)
 	}
 	for i, line := range t.touched {
-		line.watch(t.charges[i].Key, grant.States[i], s.Budget)
+		line.watch(&t.charges[i], grant.States[i], !grant.OK && i == grant.Short, t.Identity.Team, s.Budget)
 	}
 	s.watchLimits(t, &grant)
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	"bursar/admin"
 	"bursar/budget"
+	"bursar/events"
 	"bursar/exchange"
 	"bursar/keys"
 	"bursar/ledger"
@@ -45,6 +46,11 @@ type gateway struct {
 	name    string          // in its fleet
 	shipper *ledger.Shipper // nil without a fleet's Postgres
 	audit   *selfAudit
+	events  *events.Sender
+
+	detector *events.Detector
+	undetect func()
+
 	watcher *policy.Watcher
 	unwatch context.CancelFunc
 	front   net.Listener
@@ -80,12 +86,15 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if g.keys, err = keys.Open(o.data, keys.RingOptions{Fleet: g.stores.keys, Changed: g.keysChanged}); err != nil {
 		return g, err
 	}
+	if err := g.openEvents(g.name); err != nil {
+		return g, err
+	}
 	g.proxy = proxy.New(proxy.Rooms{
 		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
 		Gateway: g.name,
 		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",
-		Observe: []func(*exchange.Exchange){g.metrics.Record, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
+		Observe: []func(*exchange.Exchange){g.metrics.Record, g.spent, func(x *exchange.Exchange) { logRequest(g.logger, x) }},
 		Warn:    g.warn,
 		Budget:  g.budgetReached,
 		Limit:   g.limitReached,
@@ -170,6 +179,12 @@ func (g *gateway) close(ctx context.Context) error {
 			_ = ln.Close() // closed already if it was served
 		}
 	}
+	if g.undetect != nil {
+		g.undetect()
+	}
+	if g.events != nil {
+		g.closeEvents(ctx)
+	}
 	if g.keys != nil {
 		g.keys.Close()
 	}
@@ -214,6 +229,9 @@ func (g *gateway) policyLoaded(p *policy.Policy, err error) error {
 	if err == nil {
 		err = g.proxy.Use(p)
 	}
+	if err == nil {
+		g.useEvents(p)
+	}
 	g.metrics.PolicyLoaded(err)
 	if err != nil {
 		if g.proxy.Policy() != nil { // else serve ends and says why
@@ -240,12 +258,6 @@ func (g *gateway) keysChanged(err error) {
 func (g *gateway) warn(what string, err error) {
 	g.metrics.Warned()
 	g.logger.Warn(what, zap.Error(err))
-}
-
-func (g *gateway) budgetReached(e proxy.BudgetEvent) {
-	g.metrics.BudgetReached(e.Budget.Name)
-	g.logger.Warn("budget threshold reached", zap.String("budget", e.Budget.Name), zap.String("window", e.Key), zap.Float64("share", e.Share),
-		zap.String("spent_usd", e.Spent.Dollars()), zap.String("held_usd", e.Held.Dollars()), zap.String("limit_usd", e.Limit.Dollars()))
 }
 
 func (g *gateway) limitReached(e proxy.LimitEvent) {
@@ -341,6 +353,13 @@ func scopeOf(s *policy.Who) admin.Scope {
 }
 
 func (g *gateway) gauges() {
+	g.metrics.Events(func() map[string]admin.EventTally {
+		all := map[string]admin.EventTally{}
+		for webhook, t := range g.events.Tallies() {
+			all[webhook] = admin.EventTally(t)
+		}
+		return all
+	})
 	g.metrics.Gauge("keys_known", "Secrets of keys that this gateway knows, those of revoked and expired keys included.", func() float64 { return float64(g.keys.Len()) })
 	g.metrics.Gauge("keys_behind_seconds", "Since the fleet's keys were last found to be as they are in Redis; 0 without a fleet, -1 if never.", func() float64 {
 		behind, known := g.keys.Behind()

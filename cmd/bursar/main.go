@@ -47,6 +47,7 @@ func commands() []command {
 		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
+		{"events", "test -policies F", "send a test event to the policy's webhooks", eventsCommand},
 		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
 		{"audit", "[-data DIR ...] [-postgres URL] [-admin URL] [-json]", "check that journal, rows, sums, counters and Postgres agree", auditCommand},
 		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},

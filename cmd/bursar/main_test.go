@@ -76,11 +76,15 @@ func TestUsage(t *testing.T) {
 	f(`no command "sevre"`, "sevre")
 	for _, c := range commands() {
 		args := []string{c.name}
-		if c.name == "keys" || c.name == "prices" {
+		switch c.name {
+		case "keys", "prices":
 			args = append(args, "list")
+		case "events":
+			args = append(args, "test")
 		}
 		f("flag provided but not defined: -bogus", append(args, "-bogus")...)
 	}
+	f("say test", "events")
 	f("name one policy file", "check")
 	f("name one policy file", "check", "a.yaml", "b.yaml")
 	f("name a model and one file", "count", "x.txt")

@@ -20,7 +20,8 @@ type stores struct {
 		Open(context.Context) (int, error)
 	}
 	cache proxy.Cache
-	keys  *keys.Shared // nil without a fleet
+	keys  *keys.Shared          // nil without a fleet
+	redis redis.UniversalClient // nil without a fleet
 	close func()
 }
 
@@ -60,7 +61,7 @@ func openStores(url, org string) (stores, error) {
 		return stores{close: func() { _ = client.Close() }}, err
 	}
 	answers := cache.NewTiered(near, far, nearAge)
-	return stores{budgets: money, cache: answers, keys: issued, close: func() {
+	return stores{budgets: money, cache: answers, keys: issued, redis: client, close: func() {
 		answers.Close()
 		_ = client.Close()
 	}}, nil
