@@ -72,10 +72,13 @@ func (e *Envelope) Reset() {
 		model: e.model, user: e.user, scratch: recycle(e.scratch, keptBytes),
 	}
 	clean.plan = plan{
-		edits: recycle(e.plan.edits, kept), units: recycle(e.plan.units, kept), text: recycle(e.plan.text, keptBytes), callers: e.plan.callers,
+		edits: recycle(e.plan.edits, kept), kept: recycle(e.plan.kept, kept), units: recycle(e.plan.units, kept), text: recycle(e.plan.text, keptBytes), callers: e.plan.callers, results: e.plan.results,
 	}
 	if len(clean.plan.callers) > kept {
 		clean.plan.callers = nil
+	}
+	if len(clean.plan.results) > kept {
+		clean.plan.results = nil
 	}
 	clean.shaping = shaping{splices: recycle(e.shaping.splices, kept), text: recycle(e.shaping.text, keptBytes)}
 	*e = clean

@@ -1,6 +1,8 @@
 package prompt
 
 import (
+	"crypto/sha256"
+
 	"bursar/exchange"
 	"bursar/internal/jsonspan"
 	"bursar/tokens"
@@ -11,7 +13,7 @@ import (
 type TrimPlan struct {
 	Removed  int64 // prompt tokens removed, counted for the target that the trim was planned for
 	Messages int   // messages dropped
-	Minified int   // tool results minified
+	Edited   int   // tool results shortened
 	Over     bool  // the prompt is still longer than the limit, and nothing more may be dropped
 
 	before int // messages before this one are dropped, but for those of the system
@@ -24,9 +26,11 @@ func (t *TrimPlan) drops(index int, m *message) bool { return index < t.before &
 // plan is what Trim works with; its lists are used again.
 type plan struct {
 	edits   []edit
+	kept    []edit // those of edits that a cut leaves
 	text    []byte // what edits put in
 	units   []unit
-	callers map[uint64]int // the unit that made a tool call, by the call's id
+	callers map[uint64]int            // the unit that made a tool call, by the call's id
+	results map[[sha256.Size]byte]int // the message that a tool result stood in first
 }
 
 // unit is a user message and all that follows it up to the next one: it stays or goes as a whole, so that no tool result is
@@ -48,19 +52,19 @@ type unit struct {
 // The cut depends on this request alone, so every gateway cuts at the same place.
 const cutSteps = 4
 
-// Trim plans how to shorten the prompt. It minifies JSON in tool results, which is the same for a message in every turn; and if the
+// Trim plans how to shorten the prompt. It shortens tool results as the policy allows, each in the same way in every turn; and if the
 // prompt is then longer than the limit, it drops the oldest units, in steps. The system's messages, the last user message and
-// what follows it, and KeepLastTurns units always stay. Messages are dropped whole or kept as they are: what is signed, encrypted or
-// marked for a cache is never edited.
+// what follows it, and KeepLastTurns units always stay. Messages are dropped whole or kept as they are, but for tool results: what is signed,
+// encrypted or marked for a cache is never edited.
 func (e *Envelope) Trim(c *tokens.Counter, target Target, t exchange.Trim) TrimPlan {
 	e.plan.edits, e.plan.text = e.plan.edits[:0], e.plan.text[:0]
 	var planned TrimPlan
-	if t.MinifyToolResults {
-		for i := range e.messages {
-			planned.Removed += e.minify(c, target.Family, i)
+	if t.EditsToolResults() {
+		e.tidy(c, target.Family, &t)
+		planned.edits, planned.Edited = e.plan.edits, len(e.plan.edits)
+		for i := range planned.edits {
+			planned.Removed += planned.edits[i].saved
 		}
-		planned.edits = e.plan.edits
-		planned.Minified = len(planned.edits)
 	}
 	if t.MaxPromptTokens <= 0 {
 		return planned
@@ -71,27 +75,45 @@ func (e *Envelope) Trim(c *tokens.Counter, target Target, t exchange.Trim) TrimP
 	}
 	e.divide()
 	step := max(1, t.MaxPromptTokens/cutSteps)
-	cut, dropped := e.cut(over, (over+step-1)/step*step, max(1, t.KeepLastTurns))
-	planned.Over = dropped < over
-	planned.Removed += dropped
-	if cut == 0 {
-		return planned
+	all := planned.Removed
+	for must := over; ; {
+		cut, dropped := e.cut(must, (must+step-1)/step*step, max(1, t.KeepLastTurns))
+		planned.before = 0
+		if cut > 0 {
+			planned.before = e.plan.units[cut].first
+		}
+		edits, restored := e.surviving(planned.before)
+		if restored > 0 && dropped >= must && dropped-restored < over { // what repeats a dropped result is whole again, and too much
+			must = over + restored
+			continue
+		}
+		planned.edits, planned.Edited = edits, len(edits)
+		planned.Removed = all + dropped - restored
+		planned.Over = dropped-restored < over
+		break
 	}
-	planned.before = e.plan.units[cut].first
 	for i := range planned.before {
 		if planned.drops(i, &e.messages[i]) {
 			planned.Messages++
 		}
 	}
-	planned.edits = planned.edits[:0:0]
-	for i, edit := range e.plan.edits { // what is dropped needs no edit
-		if edit.message >= planned.before {
-			planned.edits = e.plan.edits[i:]
-			break
+	return planned
+}
+
+// surviving returns the edits that a cut leaves to make, and the tokens that those would have saved whose original it drops.
+func (e *Envelope) surviving(before int) (edits []edit, restored int64) {
+	p := &e.plan
+	p.kept = p.kept[:0]
+	for _, edit := range p.edits {
+		switch {
+		case edit.message < before: // dropped: it needs no edit
+		case edit.repeats >= 0 && edit.repeats < before:
+			restored += edit.saved
+		default:
+			p.kept = append(p.kept, edit)
 		}
 	}
-	planned.Minified = len(planned.edits)
-	return planned
+	return p.kept, restored
 }
 
 // divide divides the messages into units.

@@ -136,7 +136,7 @@ func TestMinify(t *testing.T) {
 			t.Errorf("got  %s\nwant %s", got, body(want))
 		}
 		before, after := e.Measure(counter(), gpt4o).Tokens, mustRead(t, got).Measure(counter(), gpt4o).Tokens
-		if before-after != plan.Removed || (content != want) != (plan.Minified == 1) || e.MeasureTrimmed(counter(), gpt4o, plan).Tokens != after {
+		if before-after != plan.Removed || (content != want) != (plan.Edited == 1) || e.MeasureTrimmed(counter(), gpt4o, plan).Tokens != after {
 			t.Errorf("%s: %d to %d tokens, but the plan says %+v", content, before, after, plan)
 		}
 	}

@@ -68,7 +68,7 @@ func collect(o options) ([]text, error) {
 		return nil, err
 	}
 	corpus = append(corpus, languages...)
-	return append(corpus, text{"scalars", scalars("%c"), false}, text{"scalars_in_context", scalars("a%[1]cB %[1]c1%[1]c\n%[1]c.%[1]c"), false}), nil
+	return append(corpus, text{"scalars", scalars("%c\n"), false}, text{"scalars_in_context", scalars("a%[1]cB %[1]c1%[1]c\n%[1]c.%[1]c"), false}), nil
 }
 
 func output(name string, args ...string) ([]byte, error) {
