@@ -47,18 +47,3 @@ func (m CacheMode) String() string {
 	}
 	return "unknown"
 }
-
-// Trim is how far a prompt may be trimmed. The zero value trims nothing.
-type Trim struct {
-	MaxPromptTokens   int64 // drop oldest turns until the prompt fits; 0 is no limit
-	KeepLastTurns     int   // never drop these; at least 1
-	MinifyToolResults bool  // compact JSON in tool results
-	TidyToolResults   bool  // take colours, white space at the ends of lines and runs of empty lines out of tool results that are no JSON
-	DedupeToolResults bool  // a note in the place of a tool result that repeats an earlier one
-	ElideBase64       int64 // a note in the place of runs of base64 in tool results, from so many bytes on; 0 is never
-}
-
-// EditsToolResults tells whether it does anything to tool results that stay.
-func (t *Trim) EditsToolResults() bool {
-	return t.MinifyToolResults || t.TidyToolResults || t.DedupeToolResults || t.ElideBase64 > 0
-}

@@ -159,7 +159,11 @@ func (c *compiler) trim() {
 		c.policy.Trim = exchange.Trim{
 			MaxPromptTokens:   t.MaxPromptTokens.value,
 			KeepLastTurns:     max(1, int(t.KeepLastTurns.value)),
+			EvenIfDearer:      t.EvenIfDearer.value,
 			MinifyToolResults: t.MinifyToolResults.value,
+			TidyToolResults:   t.TidyToolResults.value,
+			DedupeToolResults: t.DedupeToolResults.value,
+			ElideBase64:       t.ElideBase64.value,
 		}
 	}
 }

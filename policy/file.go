@@ -367,8 +367,17 @@ type trimEntry struct {
 	MaxPromptTokens whole `key:"max_prompt_tokens" least:"1" usual:"no limit"`
 	// Never drop these.
 	KeepLastTurns whole `key:"keep_last_turns" least:"1" most:"1000000" usual:"1"`
+	// Drop turns also where that costs more than it saves: at providers that read their prompt cache for next to nothing. Without it, prompts to those
+	// are only cut to their context window.
+	EvenIfDearer toggle `key:"even_if_dearer" usual:"false"`
 	// Compact the JSON in tool results. Nothing but white space is lost.
 	MinifyToolResults toggle `key:"minify_tool_results" usual:"false"`
+	// Take colours, white space at the ends of lines and runs of empty lines out of tool results that are no JSON.
+	TidyToolResults toggle `key:"tidy_tool_results" usual:"false"`
+	// Put a note in the place of a tool result that repeats an earlier one of the prompt byte for byte.
+	DedupeToolResults toggle `key:"dedupe_tool_results" usual:"false"`
+	// Put a note with length and digest in the place of base64 in tool results, where a run of it has at least so many bytes. The model no longer sees it.
+	ElideBase64 whole `key:"elide_base64_bytes" least:"256" usual:"never" like:"4096"`
 }
 
 // How long answers may get, in tokens.

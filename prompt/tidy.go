@@ -184,10 +184,10 @@ func elideBase64(text []byte, from, least int) []byte {
 			kinds |= base64Kind[text[end]]
 			end++
 		}
-		if end-i >= least && kinds&7 == 7 {
+		if end-i >= max(least, 256) && kinds&7 == 7 {
 			sum := sha256.Sum256(text[i:end])
 			note := fmt.Appendf(nil, "[%d bytes of base64 left out, sha256 %x]", end-i, sum[:6])
-			at += copy(text[at:], note) // shorter than what it stands for, by elideLeast
+			at += copy(text[at:], note) // shorter than what it stands for: a policy's least is 256 bytes
 			i = end
 			continue
 		}
@@ -197,9 +197,6 @@ func elideBase64(text []byte, from, least int) []byte {
 	}
 	return text[:at]
 }
-
-// ElideLeast is the shortest run of base64, in bytes, that may be left out: the note in its place must be shorter.
-const ElideLeast = 256
 
 // base64Kind is what kind of base64 a byte is, 0 for none: bit 0 small letters, 1 capitals, 2 digits, 3 the rest.
 var base64Kind = func() (kinds [256]uint8) {

@@ -20,6 +20,22 @@ type TrimPlan struct {
 	edits  []edit
 }
 
+// Edit is one tool result that a trim shortens.
+type Edit struct {
+	Message int   // its index among the messages
+	Repeats int   // the message that it repeats, -1 if it is only shortened
+	Saved   int64 // tokens
+}
+
+// Edits lists the tool results that the plan shortens.
+func (t *TrimPlan) Edits() []Edit {
+	all := make([]Edit, len(t.edits))
+	for i, e := range t.edits {
+		all[i] = Edit{e.message, e.repeats, e.saved}
+	}
+	return all
+}
+
 // drops tells whether the plan drops a message.
 func (t *TrimPlan) drops(index int, m *message) bool { return index < t.before && m.role != roleSystem }
 

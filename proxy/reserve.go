@@ -22,7 +22,7 @@ import (
 func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 	t.enter(exchange.StepReserve)
 	if !t.planned {
-		t.plan = t.envelope.Trim(s.counter, t.target, t.Decision.Trim)
+		t.plan = t.envelope.Trim(s.counter, t.target, t.Decision.Trim.At(t.Decision.Candidates[0], t.Start))
 		t.planned = true
 	}
 	for t.candidate < len(t.Decision.Candidates) {

@@ -129,7 +129,9 @@ func print(sums map[string][]sum) error {
 	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
-func change(now, before float64) float64 { return float64(int(1000*(now/before-1)+copysign(now-before))) / 10 }
+func change(now, before float64) float64 {
+	return float64(int(1000*(now/before-1)+copysign(now-before))) / 10
+}
 
 func copysign(x float64) float64 {
 	if x < 0 {

@@ -46,6 +46,7 @@ func commands() []command {
 		{"check", "FILE", "check a policy file; every problem with line, column and hint", check},
 		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
+		{"trim", "-policies F -model M [-json] FILE", "tell what the policy's trims would do to a chat request, and to its cost", trim},
 		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
 		{"events", "test -policies F", "send a test event to the policy's webhooks", eventsCommand},
 		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
