@@ -28,6 +28,7 @@ var table = map[string]room{
 	"keys":              {ours: []string{"exchange"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"cache":             {ours: []string{"exchange", "internal/jsonspan"}, others: []string{"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2", "github.com/klauspost/compress"}},
 	"cache/embed":       {},
+	"cache/opinion":     {},
 	"cache/index":       {ours: []string{"cache/embed"}},
 	"budget":            {ours: []string{"exchange", "pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"ledger":            {ours: []string{"exchange", "pricing"}, others: []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}},
