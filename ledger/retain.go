@@ -2,7 +2,11 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"time"
 )
 
@@ -24,12 +28,12 @@ func (s *Shipper) retire(ctx context.Context) error {
 			before = keep
 		}
 	}
-	before = before.UTC().Truncate(24 * time.Hour)
+	old := span{math.MinInt64, floorTo(before.UnixNano(), dayNanos)}
 	s.mu.Lock()
 	below := s.at.position
 	s.mu.Unlock()
 	for range retireHours {
-		if n, err := remove(ctx, s.ledger.committer.store.db, before, below); err != nil {
+		if n, err := remove(ctx, s.ledger.committer.store.db, old, below); err != nil {
 			return err
 		} else if n == 0 {
 			s.retired = time.Now()
@@ -39,12 +43,14 @@ func (s *Shipper) retire(ctx context.Context) error {
 	return nil // more of them at the next turn
 }
 
-// Prune removes rows from before a time, by whole days of UTC, from a directory that no gateway has open: of them, those whose number is
-// below a mark, which is that of the last row that is safe elsewhere. It returns how many went. Their sums stay.
-func Prune(ctx context.Context, dir string, before time.Time, below int64) (gone int64, err error) {
+// Prune removes rows of a stretch of time, by whole days of UTC, from a directory that no gateway has open: of them, those whose number is
+// below a mark, which is that of the last row that is safe elsewhere. A zero since is the beginning. It returns how many went. Their
+// sums stay.
+func Prune(ctx context.Context, dir string, since, before time.Time, below int64) (gone int64, err error) {
+	old := span{startOfDay(since), startOfDay(before)}
 	err = offline(dir, func(s *store) error {
 		for {
-			n, err := remove(ctx, s.db, before.UTC().Truncate(24*time.Hour), below)
+			n, err := remove(ctx, s.db, old, below)
 			if err != nil || n == 0 {
 				return err
 			}
@@ -61,4 +67,35 @@ func (r *Reader) Last(ctx context.Context) (last int64, err error) {
 		return 0, fmt.Errorf("ledger: find the last row: %w", err)
 	}
 	return last, nil
+}
+
+// Prune removes the rows of before a time, by whole days of UTC, from Postgres. Proven says how many rows of each hour, by its start in
+// Unix nanoseconds, are known to be safe elsewhere: an hour that has another number by now stays, and is the error. It returns how
+// many rows went. Their sums stay.
+func (f *Fleet) Prune(ctx context.Context, before time.Time, proven map[int64]int64) (gone int64, err error) {
+	before = before.UTC().Truncate(24 * time.Hour)
+	for _, hour := range slices.Sorted(maps.Keys(proven)) {
+		if hour >= before.UnixNano() {
+			continue
+		}
+		err := f.transact(ctx, nil, func(tx *sql.Tx) error { return pruneHour(ctx, tx, hour, proven[hour]) })
+		if err != nil {
+			return gone, fmt.Errorf("ledger: remove rows from Postgres: %w", err)
+		}
+		gone += proven[hour]
+	}
+	return gone, nil
+}
+
+func pruneHour(ctx context.Context, tx *sql.Tx, hour, proven int64) error {
+	removed, err := removeHour(ctx, tx, postgres, hour, " FROM rows WHERE time >= ? AND time < ?", hour, hour+hourNanos)
+	if err != nil {
+		return err
+	}
+	if removed != proven {
+		return fmt.Errorf("the hour of %s has %d rows and %d of them are known to be safe: export it again",
+			time.Unix(0, hour).UTC().Format(time.RFC3339), removed, proven)
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM twins WHERE time >= $1 AND time < $2", hour, hour+hourNanos)
+	return err
 }

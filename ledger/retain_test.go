@@ -52,7 +52,7 @@ func TestPrune(t *testing.T) {
 		last, err := r.Last(t.Context())
 		must(t, err)
 		must(t, r.Close())
-		gone, err := Prune(t.Context(), dir, day(before).Add(7*time.Hour), last)
+		gone, err := Prune(t.Context(), dir, time.Time{}, day(before).Add(7*time.Hour), last)
 		must(t, err)
 		t.Logf("%d rows removed from before day %d", gone, before)
 		if diff := cmp.Diff(want, ask()); diff != "" {

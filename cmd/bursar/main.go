@@ -51,6 +51,7 @@ func commands() []command {
 		{"events", "test -policies F", "send a test event to the policy's webhooks", eventsCommand},
 		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
 		{"audit", "[-data DIR ...] [-postgres URL] [-admin URL] [-json]", "check that journal, rows, sums, counters and Postgres agree", auditCommand},
+		{"ledger", "export -data DIR|-postgres URL -out FILE [-from DAY] [-to DAY] | import -data DIR FILE... | prune -data DIR -before DAY -exported FILE|-postgres URL", "take rows out, bring them back, remove old ones that are safe elsewhere", ledgerCommand},
 		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},
 		{"reprice", "-data DIR -from DATE [-to DATE] -policies F [-dry-run]", "correct what past requests cost, by today's knowledge of prices", reprice},
 		{"version", "", "print the version", version},

@@ -78,6 +78,7 @@ type reportOptions struct {
 type books interface {
 	Report(context.Context, ledger.Query) (*ledger.Statement, error)
 	Rows(context.Context, ledger.Filter, func(*ledger.Row) error) error
+	Since(context.Context) (time.Time, error)
 	Close() error
 }
 
