@@ -103,6 +103,7 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 		out.Usage = pricing.Usage{Input: t.promptTokens(), Output: s.counter.Text(t.using.family(c), answer.Text())}
 		out.Method = exchange.MethodEstimate
 	}
+	s.calibrate(t)
 	if answer.Complete() {
 		s.keep(t, answer.Body, false)
 	}

@@ -152,11 +152,17 @@ func (s *Server) retire(g *generation) {
 // targetOf returns what a request is counted for before a candidate is chosen: that of the first target of the model
 // asked for, of the default for auto.
 func (g *generation) targetOf(asked string) prompt.Target {
+	first := g.first(asked)
+	return prompt.Target{Family: g.family(first), Model: first.Model}
+}
+
+// first returns the first target of the model asked for, of the default for auto.
+func (g *generation) first(asked string) *exchange.Candidate {
 	model, ok := g.policy.Resolve(asked)
 	if !ok {
 		model = g.policy.Default
 	}
-	return prompt.Target{Family: g.family(model.Use[0]), Model: model.Use[0].Model}
+	return model.Use[0]
 }
 
 func (g *generation) family(c *exchange.Candidate) tokens.Family {
@@ -169,6 +175,16 @@ func (g *generation) family(c *exchange.Candidate) tokens.Family {
 // bounds of the prompt's tokens as a provider may count them, from our own count: a hold must be an upper bound. Exact families
 // differ by what the provider adds unseen (a system line, a date); estimated ones by the tokenizer we do not have.
 // Of a model that nobody knows not even that much is known: but no tokenizer makes more tokens than the text has bytes.
+//
+// What its provider has reported of a model before tightens the bound of an estimate, or raises it.
+func (s *Server) holdTokens(c *exchange.Candidate, counted int64, method exchange.Method, family tokens.Family, body int) int64 {
+	usual := holdTokens(counted, method, family, body)
+	if s.counter.Method(family) == tokens.Exact {
+		return usual
+	}
+	return s.calibration.Bound(c.Target, counted, usual)
+}
+
 func holdTokens(counted int64, method exchange.Method, family tokens.Family, body int) int64 {
 	if method == exchange.MethodExact {
 		return counted + counted/50 + 16

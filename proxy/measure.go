@@ -34,7 +34,7 @@ func (s *Server) measure(t *trip) {
 
 	t.target = t.using.targetOf(f.Model)
 	m := e.Measure(s.counter, t.target)
-	f.PromptTokens, f.PromptMethod, f.Images, f.Turns = m.Tokens, m.Method, m.Images, m.Turns
+	f.PromptTokens, f.PromptMethod, f.Images, f.Turns = s.adjusted(t, t.using.first(f.Model), m.Tokens), m.Method, m.Images, m.Turns
 
 	scratch := scratches.Get().(*[]byte)
 	text := e.LastUser((*scratch)[:0])

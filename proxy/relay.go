@@ -165,6 +165,7 @@ func (r *relay) CloseWithError(err error) error {
 			out.Method = exchange.MethodEstimate
 		}
 		r.server.price(t, usage)
+		r.server.calibrate(t)
 	} else {
 		r.server.price(t, pricing.Usage{Input: t.promptTokens(), Output: r.counted()})
 		out.Method = exchange.MethodEstimate

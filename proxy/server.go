@@ -39,6 +39,8 @@ type Server struct {
 	settling settler
 	alone    alone
 
+	calibration tokens.Calibration
+
 	books     sync.RWMutex // read while a row is booked, written while counters are restored from the rows
 	loading   sync.Mutex   // guards upstreams
 	upstreams map[policy.Provider]*providers.Upstream

@@ -24,7 +24,8 @@ type trip struct {
 
 	envelope prompt.Envelope
 	target   prompt.Target // what Facts.PromptTokens is counted for
-	sent     int64         // tokens of the trimmed prompt, counted for the candidate it was sent to
+	sent     int64         // tokens of the trimmed prompt, counted for the candidate it was sent to, as its provider will likely count them
+	estimate int64         // the same as we count them
 	key      cache.Key
 	caching  exchange.CacheMode
 	hit      bool
