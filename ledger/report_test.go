@@ -302,6 +302,9 @@ func TestTagText(t *testing.T) {
 	if TagText(nil) != "" {
 		t.Error("no tags have a text")
 	}
+	if back := ParseTags(have); len(back) != 2 || back[0].Value != "1,2" || back[1].Value != "50%" || ParseTags("") != nil {
+		t.Errorf("read back: %v", back)
+	}
 }
 
 func TestEveryColumnHasAField(t *testing.T) {

@@ -91,6 +91,16 @@ func TagText(tags []exchange.Tag) string {
 	return text.String()
 }
 
+// ParseTags reads what TagText wrote.
+func ParseTags(text string) []exchange.Tag {
+	var tags []exchange.Tag
+	for _, tag := range splitTags(text) {
+		name, value, _ := strings.Cut(tag, "=")
+		tags = append(tags, exchange.Tag{Name: name, Value: tagReverse.Replace(value)})
+	}
+	return tags
+}
+
 var tagEscapes = strings.NewReplacer("%", "%25", ",", "%2C")
 
 // textColumns and numberColumns name the columns that texts and numbers point to, in the same order. The journal writes the

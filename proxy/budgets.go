@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"bursar/budget"
-	"bursar/exchange"
 	"bursar/policy"
 )
 
@@ -92,22 +91,6 @@ func (l *budgetLine) key(scope, window string) string {
 		l.keys[scope] = key
 	}
 	return key
-}
-
-// hard tells whether the budget refuses the candidate when it has no room. One that downgrades lets pass the model it downgrades
-// to, and any that is no dearer: it bounds what is spent on anything better.
-func (l *budgetLine) hard(g *generation, c *exchange.Candidate) bool {
-	switch l.budget.WhenSpent {
-	case policy.Block:
-		return !l.budget.Observe
-	case policy.Downgrade:
-		if tier, ok := g.policy.Models[c.Tier]; ok && tier.Rank <= l.budget.DowngradeTo.Rank {
-			return false
-		}
-		return !l.budget.Observe && c.Tier != l.budget.DowngradeTo.Name
-	default:
-		return false
-	}
 }
 
 // budgetViews remembers the last known state of each window, so that rules on budget_used need no call of their own: a reserve

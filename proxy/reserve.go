@@ -196,7 +196,7 @@ func (s *Server) charge(t *trip, g *generation, c *exchange.Candidate) {
 		}
 		window := g.calendar.Window(b.Period, t.Start)
 		t.charges = append(t.charges, budget.Charge{
-			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.LimitAt(t.Start), Hard: line.hard(g, c), Ends: window.End,
+			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.LimitAt(t.Start), Hard: b.Refuses(g.policy, c), Ends: window.End,
 		})
 		t.touched = append(t.touched, line)
 	}

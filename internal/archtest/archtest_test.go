@@ -33,6 +33,7 @@ var table = map[string]room{
 	"budget":            {ours: []string{"exchange", "pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"ledger":            {ours: []string{"exchange", "pricing"}, others: []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}},
 	"events":            {ours: []string{"pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
+	"replay":            {ours: []string{"exchange", "pricing", "policy", "router", "budget", "ledger"}},
 	"providers":         {ours: []string{"exchange", "pricing", "internal/jsonspan"}, others: []string{"github.com/valyala/fasthttp"}},
 	"proxy":             {ours: []string{"exchange", "pricing", "tokens", "prompt", "policy", "router", "keys", "cache", "budget", "ledger", "providers"}, others: []string{"github.com/valyala/fasthttp"}},
 	"admin":             {ours: []string{"exchange", "pricing", "policy", "budget", "ledger", "cache", "router"}, others: []string{"github.com/prometheus/client_golang"}},
