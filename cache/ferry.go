@@ -12,7 +12,8 @@ type ferry struct {
 	fleet *fleet
 	ask   Ask
 	c     *course
-	body  []byte // of the answer so far, if it is a stream
+	body  []byte    // of the answer so far, if it is a stream
+	heard time.Time // when Redis, or the leader through it, was last heard of
 }
 
 // follow makes the seat, which led, the first of the followers of another gateway.
@@ -24,7 +25,7 @@ func (f *fleet) follow(seat *Seat, ask *Ask) {
 	c.waiting = append([]*Seat{seat}, c.waiting...)
 	c.flight.led.Add(-1)
 	c.flight.mu.Unlock()
-	ferry := &ferry{fleet: f, ask: *ask, c: c}
+	ferry := &ferry{fleet: f, ask: *ask, c: c, heard: time.Now()}
 	if !f.spawn(ferry.run) {
 		c.remove()
 		c.scatter(nil)
@@ -33,13 +34,14 @@ func (f *fleet) follow(seat *Seat, ask *Ask) {
 
 // run ends when the answer has landed, when nobody waits for it any more, or when a seat here takes over.
 func (y *ferry) run() {
-	poll := time.NewTimer(pollEvery)
+	poll := time.NewTimer(pollEvery / 10) // the first time soon: the answer may be about to be stored
 	defer poll.Stop()
 	dead := ""
 	for {
 		over := false
 		select {
 		case l := <-y.c.mail:
+			y.heard = time.Now()
 			switch l.kind {
 			case letterPart, letterWhole:
 				y.part(&l)
@@ -142,15 +144,19 @@ func (y *ferry) poll(dead string) bool {
 		y.landed(f.answer)
 		return true
 	case err == nil && f.holder != "":
+		y.heard = time.Now()
 		return false
 	}
-	if err != nil { // without Redis, no word of the leader comes: better ask twice than wait in vain
-		if err != errSkipped {
-			r.giveUp(y.c.key, r.Mark(), want.lease)
-		}
-		f.lease = ""
+	if err == nil {
+		return y.takeOver(f.lease)
 	}
-	return y.takeOver(f.lease)
+	if err != errSkipped {
+		r.giveUp(y.c.key, r.Mark(), want.lease) // it may have been taken all the same
+	}
+	if time.Since(y.heard) < r.options.Lease {
+		return false
+	}
+	return y.takeOver("") // no word of the leader comes through: better ask twice than wait in vain
 }
 
 // landed gives the seats here the answer that is stored. Who has read a part of it reads on, if it is that answer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,6 +63,13 @@ func (r *Redis) Join(ctx context.Context, ask *Ask) (*Answer, *Seat) {
 func (r *Redis) board(ctx context.Context, ask *Ask, lost bool) (f found, seat *Seat) {
 	seat = r.flight.join(ask, r.Mark(), &r.hidden)
 	if !seat.leads {
+		if seat.course.behind {
+			if f, _ = r.lookup(ctx, ask, nil, r.options.Lookup); f.answer != nil {
+				r.hits.Add(1)
+				seat.Leave(false)
+				return f, nil
+			}
+		}
 		return f, seat
 	}
 	if lost || ask.Key.IsZero() {
@@ -71,6 +79,10 @@ func (r *Redis) board(ctx context.Context, ask *Ask, lost bool) (f found, seat *
 	r.fleet.start()
 	want := r.fleet.wanted(ask.Key, 0, "")
 	f, err := r.lookup(ctx, ask, want, r.options.Lookup)
+	if r.fleet.forgotten(f.holder) {
+		want.dead = f.holder
+		f, err = r.lookup(ctx, ask, want, r.options.Lookup)
+	}
 	switch {
 	case f.answer != nil:
 		r.hits.Add(1)
@@ -173,6 +185,11 @@ func (f *fleet) ending(lease string) bool {
 	return f.pending[lease]
 }
 
+// forgotten tells whether a lease is of a flight that has ended here, with nothing to come of it: a gateway has one flight for a key.
+func (f *fleet) forgotten(lease string) bool {
+	return strings.HasPrefix(lease, f.gateway+"/") && !f.ending(lease)
+}
+
 // over notes that a lease has been given back, or will end by itself.
 func (f *fleet) over(lease string) {
 	if lease != "" {
@@ -249,7 +266,7 @@ func (f *fleet) call(c *course, t *tail) {
 // sendParts sends each follower what it does not have.
 func (f *fleet) sendParts(c *course, kind letterKind, body []byte) {
 	for {
-		to, from := c.behind(len(body))
+		to, from := c.lagging(len(body))
 		if to == "" {
 			return
 		}
@@ -258,8 +275,8 @@ func (f *fleet) sendParts(c *course, kind letterKind, body []byte) {
 	}
 }
 
-// behind returns a follower that has not been sent all, and notes that it will be sent the next part.
-func (c *course) behind(size int) (gateway string, from int) {
+// lagging returns a follower that has not been sent all, and notes that it will be sent the next part.
+func (c *course) lagging(size int) (gateway string, from int) {
 	c.flight.mu.Lock()
 	defer c.flight.mu.Unlock()
 	for gateway, sent := range c.abroad {

@@ -42,7 +42,7 @@ func eachFleet(t *testing.T, test func(t *testing.T, join func() *Redis)) {
 // board takes a seat and fails the test if there is an answer already.
 func board(t *testing.T, r *Redis, key Key) *Seat {
 	t.Helper()
-	a, seat := r.Join(t.Context(), &Ask{Key: key, Labels: []string{Label(LabelTeam, "search")}})
+	a, seat := r.Join(t.Context(), &Ask{Key: key, Labels: ofSearch})
 	if a != nil {
 		t.Fatalf("a hit: %q", a.Body)
 	}

@@ -30,6 +30,7 @@ type course struct {
 	readers  int     // seats that read the answer as it comes
 	failures int     // calls that failed
 	led      bool    // by a seat of this process; else by another gateway
+	behind   bool    // there is an older answer, which may still do for others
 	live     bool    // the answer under way is a stream that has begun
 	tail     *tail
 
@@ -77,7 +78,10 @@ func (f *Flight) join(ask *Ask, mark Mark, hidden *purges) *Seat {
 		c.waiting = append(c.waiting, s)
 		return s
 	}
-	leading := &course{flight: f, key: ask.Key, labels: ask.Labels, mark: mark, led: true, tail: new(tail), left: make(chan struct{}, 1)}
+	leading := &course{flight: f, key: ask.Key, mark: mark, behind: ask.Behind, led: true, tail: new(tail), left: make(chan struct{}, 1)}
+	if ask.Labels != nil {
+		leading.labels = ask.Labels()
+	}
 	if c == nil {
 		if f.aloft == nil {
 			f.aloft = map[Key]*course{}
@@ -228,11 +232,8 @@ func (s *Seat) Next(gone <-chan struct{}, n int) (more []byte, whole *Answer) {
 	return s.tail.next(gone, n)
 }
 
-// Followed reports whether anybody waits for what the leader answers. A leader whose client leaves goes on for them.
+// Followed reports whether anybody waits for what the leader answers. A leader whose client leaves goes on for them. Any goroutine may ask.
 func (s *Seat) Followed() bool {
-	if !s.leads {
-		return false
-	}
 	c := s.course
 	c.flight.mu.Lock()
 	defer c.flight.mu.Unlock()
@@ -241,21 +242,18 @@ func (s *Seat) Followed() bool {
 
 func (c *course) followed() bool { return len(c.waiting) > 0 || c.readers > 0 || len(c.abroad) > 0 }
 
-// Land stores the answer for ttl, and gives every follower a copy.
+// Land stores the answer for ttl, with the labels that were told when it was asked for, and gives every follower a copy.
 func (s *Seat) Land(a *Answer, ttl time.Duration) {
 	if !s.leads {
 		return
 	}
 	c := s.course
-	a.Labels, a.Mark = c.labels, c.mark
+	a.Labels, a.Mark = append(slices.Clip(c.labels), a.Labels...), c.mark
 	if c.flight.keep != nil {
 		c.flight.keep(c, a, ttl) // first: who comes from now on must find it
 	}
 	s.end()
-	c.flight.mu.Lock()
-	followed := c.followed()
-	c.flight.mu.Unlock()
-	if followed {
+	if s.Followed() {
 		a = a.clone(time.Now())
 	}
 	c.share(a)

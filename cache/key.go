@@ -55,6 +55,14 @@ func (b *KeyBuilder) Part(s string) *KeyBuilder {
 	return b
 }
 
+// Bytes adds a part that is not a string.
+func (b *KeyBuilder) Bytes(p []byte) *KeyBuilder {
+	b.buffer = binary.BigEndian.AppendUint64(b.buffer[:0], uint64(len(p)))
+	b.buffer = append(b.buffer, p...)
+	_, _ = b.all.Write(b.buffer)
+	return b
+}
+
 // Request takes the canonical request: what is written to it enters the key, however it is cut into writes.
 func (b *KeyBuilder) Request() hash.Hash { return b.request }
 

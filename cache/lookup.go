@@ -13,7 +13,10 @@ import (
 type Ask struct {
 	Key    Key
 	MaxAge time.Duration // answers older than this do not count; 0 is any age
-	Labels []string      // what a purge can name the answer by that comes of it, should it be a miss
+	// Labels returns what a purge can name the answer by that comes of it. It is called for misses only; nil is none.
+	Labels func() []string
+	// Behind says that the flight fetches anew what is stored still: who would take what is stored does not wait for it.
+	Behind bool
 }
 
 // found is what Redis knows of a key: an answer with what a memory in front needs to keep it, or else, if it was asked for, whether the
@@ -93,8 +96,6 @@ func tooOld(a *Answer, ask *Ask, now time.Time) bool {
 
 // lookupScript returns the epoch and the count of purges and, if the epoch is the one that the caller goes by: the answer, or false; then,
 // if there is none and a lease is wanted, whose the lease is: the caller's own, or the holder's, who is told that he is followed.
-//
-// A lease that the caller's own gateway still has is from a flight that has ended there: a gateway has one flight for a key.
 var lookupScript = redis.NewScript(`
 local epoch, purges = redis.call('GET', KEYS[1]), redis.call('HGET', KEYS[2], '#')
 if epoch ~= ARGV[1] then return {epoch, purges} end
@@ -105,12 +106,11 @@ end
 if ARGV[3] == '0' then return {epoch, purges, false} end
 if redis.call('SET', KEYS[4], ARGV[4], 'NX', 'PX', ARGV[3]) then return {epoch, purges, false, ARGV[4]} end
 local holder = redis.call('GET', KEYS[4])
-local gateway = string.match(holder, '^[^/]*')
-if gateway == string.match(ARGV[4], '^[^/]*') or holder == ARGV[5] then
+if holder == ARGV[5] then
 	redis.call('SET', KEYS[4], ARGV[4], 'PX', ARGV[3])
 	return {epoch, purges, false, ARGV[4]}
 end
-redis.pcall('PUBLISH', ARGV[6] .. gateway, ARGV[7] .. holder)
+redis.pcall('PUBLISH', ARGV[6] .. string.match(holder, '^[^/]*'), ARGV[7] .. holder)
 return {epoch, purges, false, holder}
 `)
 

@@ -70,10 +70,9 @@ func NewMemory(options MemoryOptions) (*Memory, error) {
 }
 
 // Get returns the answer under a key, if there is one that still lives.
-func (m *Memory) Get(_ context.Context, key Key) (*Answer, bool) {
-	a, ok := m.get(&Ask{Key: key}, m.epoch.Load(), &m.hidden)
-	m.count(ok)
-	return a, ok
+func (m *Memory) Get(ctx context.Context, key Key) (*Answer, bool) {
+	a := m.Find(ctx, &Ask{Key: key})
+	return a, a != nil
 }
 
 func (m *Memory) count(hit bool) {
@@ -97,6 +96,13 @@ func (m *Memory) get(ask *Ask, epoch uint64, hidden *purges) (*Answer, bool) {
 		return nil, false
 	}
 	return k.answer, true
+}
+
+// Find is Get with bounds.
+func (m *Memory) Find(_ context.Context, ask *Ask) *Answer {
+	a, ok := m.get(ask, m.epoch.Load(), &m.hidden)
+	m.count(ok)
+	return a
 }
 
 // Join returns the answer under a key or else a seat in the flight that makes it.

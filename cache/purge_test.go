@@ -9,6 +9,9 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
+// ofSearch are the labels of team search's requests.
+func ofSearch() []string { return []string{Label(LabelTeam, "search")} }
+
 // A purge by label reaches what carries the label, on every gateway and on those that start later, and nothing else.
 func TestPurgeByLabel(t *testing.T) {
 	each(t, func(t *testing.T, s store, again func() store, pass func(time.Duration)) {
@@ -65,7 +68,7 @@ func TestPurgeByLabel(t *testing.T) {
 func TestPurgeReachesWhatIsUnderWay(t *testing.T) {
 	each(t, func(t *testing.T, s store, _ func() store, _ func(time.Duration)) {
 		key := keyOf("a", "b")
-		_, seat := s.Join(t.Context(), &Ask{Key: key, Labels: []string{Label(LabelTeam, "search")}})
+		_, seat := s.Join(t.Context(), &Ask{Key: key, Labels: ofSearch})
 		if err := s.Purge(t.Context(), Label(LabelTeam, "search")); err != nil {
 			t.Fatal(err)
 		}

@@ -100,9 +100,15 @@ func keepsDeadlines(client redis.UniversalClient) bool {
 
 // Get returns the answer under a key, if there is one that still lives and Redis tells so in time.
 func (r *Redis) Get(ctx context.Context, key Key) (*Answer, bool) {
-	f, _ := r.lookup(ctx, &Ask{Key: key}, nil, r.options.Lookup)
+	a := r.Find(ctx, &Ask{Key: key})
+	return a, a != nil
+}
+
+// Find is Get with bounds.
+func (r *Redis) Find(ctx context.Context, ask *Ask) *Answer {
+	f, _ := r.lookup(ctx, ask, nil, r.options.Lookup)
 	r.count(f.answer != nil)
-	return f.answer, f.answer != nil
+	return f.answer
 }
 
 func (r *Redis) count(hit bool) {

@@ -24,14 +24,19 @@ func NewTiered(near *Memory, far *Redis, limit time.Duration) *Tiered {
 
 // Get returns the answer under a key, if there is one that still lives.
 func (t *Tiered) Get(ctx context.Context, key Key) (*Answer, bool) {
-	ask := &Ask{Key: key}
+	a := t.Find(ctx, &Ask{Key: key})
+	return a, a != nil
+}
+
+// Find is Get with bounds.
+func (t *Tiered) Find(ctx context.Context, ask *Ask) *Answer {
 	if a, lost := t.nearby(ctx, ask); a != nil || lost {
-		return a, a != nil
+		return a
 	}
 	f, _ := t.far.lookup(ctx, ask, nil, t.far.options.Lookup)
 	t.far.count(f.answer != nil)
-	t.remember(key, &f)
-	return f.answer, f.answer != nil
+	t.remember(ask.Key, &f)
+	return f.answer
 }
 
 // nearby returns the answer that the memory has and that surely was not purged. Lost says that it has one, but that Redis does not tell.

@@ -1,6 +1,10 @@
 package exchange
 
-import "bursar/pricing"
+import (
+	"time"
+
+	"bursar/pricing"
+)
 
 // Decision is what the router chose. It points into the immutable policy it was made with.
 type Decision struct {
@@ -11,6 +15,7 @@ type Decision struct {
 	Baseline   *Candidate   // what savings are measured against; nil if its price is unknown
 	MaxOutput  int64        // output cap in tokens: min(asked or default, policy, model); > 0
 	Cache      CacheMode
+	CacheTTL   time.Duration // how long the answer may be given again, if Cache allows it
 	Trim       Trim
 	Observed   []string // names of routes in mode observe that would have decided
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -125,6 +126,9 @@ func (c *compiler) checkName(what string, at place, name string, reserved ...str
 	}
 }
 
+// usualWait is how long a request waits for the answer to an equal one: what a provider may take to its first byte.
+const usualWait = 2 * time.Minute
+
 func (c *compiler) cache() {
 	file := c.file.Cache
 	if file == nil {
@@ -132,8 +136,12 @@ func (c *compiler) cache() {
 	}
 	cache := &c.policy.Cache
 	cache.Scope = scopeOf(file.Scope, ScopeTeam)
+	if cache.Namespace = file.Namespace.value; !printable(cache.Namespace) {
+		c.problem(file.Namespace.at, "use letters, digits, dots and hyphens", "cache.namespace is no word: %s", quoted(cache.Namespace))
+	}
 	if file.Exact != nil {
-		cache.TTL = file.Exact.TTL.value
+		cache.TTL, cache.Stale = file.Exact.TTL.value, file.Exact.StaleWhileRevalidate.value
+		cache.Wait = cmp.Or(file.Exact.Wait.value, usualWait)
 	}
 	if s := file.Semantic; s != nil {
 		cache.Semantic = &Semantic{MaxFalseHits: s.MaxFalseHits.value, TTL: s.TTL.value, Scope: scopeOf(s.Scope, cache.Scope)}

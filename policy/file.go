@@ -274,6 +274,8 @@ type routeEntry struct {
 	Escalate *escalateEntry `key:"escalate"`
 	// What the cache may do for these requests: `on` looks up and stores, `refresh` only stores, `read` only looks up.
 	Cache choice `key:"cache" one:"on off refresh read" usual:"on if the policy caches"`
+	// How long answers to these requests may be given again.
+	CacheTTL span `key:"cache_ttl" usual:"the ttl of cache.exact" like:"10m"`
 	// `observe` logs what the route would do and changes nothing.
 	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
 }
@@ -333,6 +335,9 @@ type cacheEntry struct {
 
 	// Who shares answers. An answer never leaves its scope.
 	Scope choice `key:"scope" one:"key team everyone" usual:"team"`
+	// Sets answers apart within their scope: a change of it leaves all earlier answers behind. Clients set theirs apart within it by an
+	// `x-bursar-cache-namespace` header.
+	Namespace text `key:"namespace" like:"prompts-2026-11"`
 	// Answers to requests that mean exactly the same.
 	Exact *exactEntry `key:"exact"`
 	// Answers to requests that mean nearly the same. This version loads it, but does not act on it yet.
@@ -345,6 +350,11 @@ type exactEntry struct {
 
 	// How long an answer may be given again.
 	TTL span `key:"ttl" need:"yes" like:"24h"`
+	// How long after that it may still be given, while one request behind it fetches a new one. That request is a row of its own in the
+	// ledger, with the key and on the budgets of the request that found the answer stale.
+	StaleWhileRevalidate span `key:"stale_while_revalidate" usual:"not at all" like:"1h"`
+	// How long a request waits for the answer to an equal one that is under way, on any gateway of the fleet, before it is sent itself.
+	Wait span `key:"wait" usual:"2m" like:"30s"`
 }
 
 // Answers to requests that mean nearly the same.

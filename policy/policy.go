@@ -83,9 +83,13 @@ const (
 
 // Cache is what may be answered from earlier answers.
 type Cache struct {
-	Scope    Scope         // who shares answers
-	TTL      time.Duration // how long an exact answer lives; 0 means that nothing is cached
-	Semantic *Semantic     // nil if the file has none; loaded, not acted on yet
+	Scope Scope         // who shares answers
+	TTL   time.Duration // how long an exact answer lives; 0 means that nothing is cached
+	Stale time.Duration // how long after that it may be given while it is fetched anew; 0 is not at all
+	Wait  time.Duration // how long a request waits for the answer to an equal one
+	// Namespace sets answers apart within their scope, "" if the file has none.
+	Namespace string
+	Semantic  *Semantic // nil if the file has none; loaded, not acted on yet
 }
 
 // Semantic configures answers to questions that mean the same.

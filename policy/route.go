@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"bursar/exchange"
 )
@@ -13,6 +15,7 @@ type Route struct {
 	To       *Model             // nil means asked: what the client named and, for auto, the policy's default
 	Escalate *Escalate          // nil if the route has none
 	Cache    exchange.CacheMode // what the route lets the cache do; CacheOff if the policy caches nothing
+	CacheTTL time.Duration      // how long its answers may be given again; 0 if the policy caches nothing
 	Observe  bool               // log what it would do, change nothing
 	Line     int                // where it stands in the file
 }
@@ -63,8 +66,14 @@ func (c *compiler) route(file *routeEntry, where string) *Route {
 	}
 	if c.policy.Cache.TTL > 0 {
 		r.Cache = cacheMode(file.Cache.value)
+		r.CacheTTL = cmp.Or(file.CacheTTL.value, c.policy.Cache.TTL)
+		if file.CacheTTL.ok && r.Cache == exchange.CacheOff {
+			c.warn(file.CacheTTL.at, "remove it, or let the route cache", "route %s has a cache_ttl, but cache is off", quoted(r.Name))
+		}
 	} else if file.Cache.ok && file.Cache.value != "off" {
 		c.warn(file.Cache.at, "add cache: { exact: { ttl: 24h } }", "route %s: cache is %s, but the policy caches nothing", quoted(r.Name), file.Cache.value)
+	} else if file.CacheTTL.ok {
+		c.warn(file.CacheTTL.at, "add cache: { exact: { ttl: 24h } }", "route %s has a cache_ttl, but the policy caches nothing", quoted(r.Name))
 	}
 	if e := file.Escalate; e != nil {
 		r.Escalate = &Escalate{To: c.model(e.To, where+".escalate.to")}

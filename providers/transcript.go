@@ -7,12 +7,23 @@ import (
 
 // EditStream appends to dst a whole stream that was kept, event by event, each as edit appends it.
 func EditStream(sse, dst []byte, edit func(dst []byte, e *Event) []byte) ([]byte, error) {
+	sse = bytes.TrimPrefix(sse, byteOrderMark)
+	dst, left, err := EditEvents(sse, dst, edit)
+	if err != nil {
+		return dst, fmt.Errorf("edit a kept stream: %w", err)
+	}
+	return append(dst, sse[len(sse)-left:]...), nil
+}
+
+// EditEvents appends to dst the whole events of a part of a stream, each as edit appends it, and tells how many bytes are left after the last
+// one. A part that ends in a CR may have an LF to come that belongs to its last event.
+func EditEvents(part, dst []byte, edit func(dst []byte, e *Event) []byte) (edited []byte, left int, err error) {
 	s := Stream{config: &Config{}}
-	s.split.buf = bytes.TrimPrefix(sse, byteOrderMark)
+	s.split.buf = part
 	for {
 		raw := s.split.next()
 		if raw == nil {
-			return append(dst, s.split.rest()...), nil
+			return dst, len(s.split.rest()), nil
 		}
 		var event Event
 		event, s.scratch = readEvent(raw, 0, s.scratch)
@@ -23,7 +34,7 @@ func EditStream(sse, dst []byte, edit func(dst []byte, e *Event) []byte) ([]byte
 			event.Kind = KindDone
 		default:
 			if err := s.readChunk(&event); err != nil {
-				return dst, fmt.Errorf("edit a kept stream: an event is no chunk: %w", err)
+				return dst, len(s.split.rest()), fmt.Errorf("an event is no chunk: %w", err)
 			}
 		}
 		dst = edit(dst, &event)

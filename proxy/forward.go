@@ -25,7 +25,10 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	t.enter(exchange.StepForward)
 	c := t.Decision.Candidates[t.candidate]
 	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID}
-	if t.client != nil {
+	switch {
+	case t.client != nil && t.seat != nil:
+		t.call.Caller = followedCaller{t.client, t.seat}
+	case t.client != nil:
 		t.call.Caller = t.client
 	}
 	for _, name := range passedOn {
@@ -92,6 +95,7 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	response.Header.SetContentTypeBytes(answer.ContentType)
 	t.providerID(answer)
 	if answer.Refused {
+		t.scatter(nil)
 		out.Reason = exchange.ReasonProviderRefused
 		answer.MoveBody(response)
 		return
@@ -106,6 +110,8 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	s.calibrate(t)
 	if answer.Complete() {
 		s.keep(t, answer.Body, false)
+	} else {
+		t.scatter(nil)
 	}
 	answer.MoveBody(response)
 }

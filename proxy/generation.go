@@ -22,7 +22,8 @@ type generation struct {
 	policy     *policy.Policy
 	mark       string                         // prefix of the policy's hash, for ledger rows
 	trims      string                         // how prompts are trimmed, for cache keys
-	served     map[string]string              // by model of the policy: its targets, for cache keys
+	served     map[string]string              // by model of the policy: its targets with their addresses, for cache keys
+	reached    map[string]string              // by provider: its address, for cache keys
 	upstreams  map[string]*providers.Upstream // by provider name
 	families   map[*exchange.Candidate]tokens.Family
 	budgets    []*budgetLine
@@ -37,10 +38,11 @@ func (s *Server) Use(p *policy.Policy) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	g := &generation{
-		policy: p, mark: p.Hash[:min(12, len(p.Hash))], trims: fmt.Sprintf("%+v", p.Trim), served: map[string]string{}, upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
+		policy: p, mark: p.Hash[:min(12, len(p.Hash))], trims: fmt.Sprintf("%+v", p.Trim), served: map[string]string{}, reached: map[string]string{}, upstreams: map[string]*providers.Upstream{}, families: map[*exchange.Candidate]tokens.Family{},
 		calendar: budget.NewCalendar(p.Location),
 	}
 	for name, provider := range p.Providers {
+		g.reached[name] = provider.BaseURL + " " + provider.APIVersion
 		if provider.Unavailable != "" {
 			continue
 		}
@@ -53,7 +55,7 @@ func (s *Server) Use(p *policy.Policy) error {
 	for _, m := range p.Models {
 		for _, c := range m.Use {
 			g.families[c] = tokens.FamilyOf(c.Provider, c.Model)
-			g.served[m.Name] += c.Target + "\n"
+			g.served[m.Name] += g.servedAt(c)
 		}
 	}
 	for _, b := range p.Budgets {

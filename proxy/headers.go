@@ -14,6 +14,12 @@ func (s *Server) headers(t *trip) {
 	h := &t.ctx.Response.Header
 	h.Set("x-bursar-request-id", t.ID)
 	h.Set("x-bursar-cache", t.cacheWord())
+	if t.Step >= exchange.StepLookup {
+		h.Set("Cache-Status", t.cacheStatus())
+	}
+	if t.hit {
+		h.Set("x-bursar-cache-key", t.key.String())
+	}
 	if d := &t.Decision; d.Rule != "" {
 		h.Set("x-bursar-rule", d.Rule)
 		h.Set("x-bursar-reason", d.Reason.String())
@@ -41,11 +47,29 @@ func (t *trip) budgetLeft() pricing.Nano {
 	return t.left + t.Outcome.Held - t.Outcome.Cost
 }
 
-// cacheWord is hit, miss or off.
+// cacheStatus says the same in the words of RFC 9211.
+func (t *trip) cacheStatus() string {
+	switch {
+	case t.hit && t.Outcome.Reason == exchange.ReasonSharedHit:
+		return "bursar; fwd=miss; collapsed"
+	case t.hit:
+		return "bursar; hit; ttl=" + strconv.FormatInt(int64(t.freshFor.Seconds()), 10)
+	case t.caching == exchange.CacheOff:
+		return "bursar; fwd=bypass"
+	case t.caching == exchange.CacheRefresh:
+		return "bursar; fwd=request"
+	default:
+		return "bursar; fwd=miss"
+	}
+}
+
+// cacheWord is hit, miss or off, or refresh for a request that fetches anew what was stale.
 func (t *trip) cacheWord() string {
 	switch {
 	case t.hit:
 		return "hit"
+	case t.behind:
+		return "refresh"
 	case t.caching == exchange.CacheOff:
 		return "off"
 	default:

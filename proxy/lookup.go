@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"bursar/cache"
@@ -12,62 +11,83 @@ import (
 	"bursar/providers"
 )
 
-// lookup answers from the cache if it can. A hit costs nothing, so it needs no budget.
-func (s *Server) lookup(t *trip) bool {
+// lookup answers from the cache if it can, or from an equal request that is under way. A hit costs nothing, so it needs no budget.
+//
+// What comes back without an answer may lead a flight (t.seat): those who ask the same meanwhile, on any gateway of the fleet, wait for its
+// answer. Whatever becomes of it, end gives up the seat.
+func (s *Server) lookup(t *trip) (answered bool, fault *exchange.Fault) {
 	t.enter(exchange.StepLookup)
-	wishes := cacheControl(t.ctx.Request.Header.Peek("Cache-Control"))
-	t.caching = wishes.limit(t.Decision.Cache)
-	if t.caching == exchange.CacheOff {
-		return false
+	s.leaveSeat(t, false) // that of the model which a budget has sent it on from
+	w := cacheControl(t.ctx.Request.Header.Peek("Cache-Control"))
+	t.caching = w.limit(t.Decision.Cache)
+	if t.caching != exchange.CacheOff {
+		if fault := t.readNamespace(); fault != nil {
+			return false, fault
+		}
+		t.key = t.cacheKey()
+		if answered, fault = s.seek(t, &w); answered || fault != nil {
+			return answered, fault
+		}
 	}
-	t.key = t.cacheKey()
-	if t.caching == exchange.CacheRefresh {
-		return false
+	if w.onlyIfCached {
+		return false, notCached()
 	}
-	found, ok := s.cache.Get(context.Background(), t.key)
-	if !ok {
-		return false
+	return false, nil // here a semantic lookup has its place: the exact one has missed, and nothing is held yet
+}
+
+// seek looks for an answer that is not older than it may be.
+func (s *Server) seek(t *trip, w *wishes) (answered bool, fault *exchange.Fault) {
+	t.mark = s.cache.Mark()
+	ttl := t.Decision.CacheTTL
+	ask := &cache.Ask{Key: t.key, MaxAge: w.oldest(ttl, t.using.policy.Cache.Stale), Labels: t.labels}
+	switch {
+	case t.refreshes != nil: // it has its seat already
+		t.seat, t.refreshes = t.refreshes, nil
+		return false, nil
+	case t.caching == exchange.CacheRefresh || ask.MaxAge <= 0:
+		return false, nil
+	case t.caching == exchange.CacheRead || w.onlyIfCached: // what it gets is not for others, so nobody waits for it, nor it for others
+		if found := s.cache.Find(context.Background(), ask); found != nil {
+			return s.serveStored(t, found, ttl), nil
+		}
+		return false, nil
 	}
-	age := max(0, t.Start.Sub(found.Stored))
-	if wishes.hasMaxAge && age > wishes.maxAge {
-		return false
+	found, seat := s.cache.Join(context.Background(), ask)
+	if found != nil {
+		return s.serveStored(t, found, ttl), nil
 	}
+	if t.seat = seat; seat.Leads() {
+		return false, nil
+	}
+	return s.follow(t)
+}
+
+// serveStored answers with what was stored. One that is stale is fetched anew behind it.
+func (s *Server) serveStored(t *trip, found *cache.Answer, ttl time.Duration) bool {
 	body, ok := t.replay(found)
 	if !ok {
 		return false
 	}
-	s.answerHit(t, found, body, age)
+	age := max(0, t.Start.Sub(found.Stored))
+	if age > ttl {
+		s.refresh(t, ttl)
+	}
+	t.freshFor = ttl - age
+	s.answerHit(t, exchange.ReasonExactHit, found, body, age)
 	return true
 }
 
-// cacheKey names the answer: who may share it, the model decided for and the targets
-// that serve it, how the prompt is trimmed before it is sent, and everything
-// in the request that changes the answer.
-func (t *trip) cacheKey() cache.Key {
-	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
-	t.envelope.CanonicalKey(builder.Request())
-	return builder.Key()
+func notCached() *exchange.Fault {
+	return &exchange.Fault{
+		Status: 504, Type: "invalid_request_error", Code: "not_cached", Reason: exchange.ReasonNotCached, NoRetry: true,
+		Message: "Cache-Control says only-if-cached, and no answer to this request is cached.", Hint: "Send it without only-if-cached.",
+	}
 }
 
-// servedBy are the targets that may serve, in the policy's order. A key that may use some of them only shares no answers of the others.
-func (t *trip) servedBy() string {
-	m, scope := t.using.policy.Models[t.Decision.Model], t.Facts.Scope
-	if m == nil || scope.AllowsAll(m.Use) {
-		return t.using.served[t.Decision.Model]
-	}
-	var allowed strings.Builder
-	for _, c := range m.Use {
-		if scope.Allows(c) {
-			allowed.WriteString(c.Target + "\n")
-		}
-	}
-	return allowed.String()
-}
-
-func (s *Server) answerHit(t *trip, found *cache.Answer, body []byte, age time.Duration) {
+func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, body []byte, age time.Duration) {
 	t.hit = true
 	out := &t.Outcome
-	out.Status, out.Reason, out.Finish, out.Method = 200, exchange.ReasonExactHit, found.Finish, exchange.MethodReported
+	out.Status, out.Reason, out.Finish, out.Method = 200, why, found.Finish, exchange.MethodReported
 	out.Served = t.using.candidate(found.Target, t.Decision.Candidates)
 	t.enter(exchange.StepSettle)
 	s.price(t, pricing.Usage(found.Usage))
@@ -127,59 +147,5 @@ func passEvent(dst []byte, e *providers.Event, asked bool, cost pricing.Nano) []
 		return providers.AddCost(dst, e, cost)
 	default:
 		return append(dst, e.Raw...)
-	}
-}
-
-// keep stores a complete answer for the next one who asks the same.
-func (s *Server) keep(t *trip, body []byte, stream bool) {
-	if t.caching != exchange.CacheOn && t.caching != exchange.CacheRefresh {
-		return
-	}
-	form := cache.Plain
-	if stream {
-		form = cache.Stream
-	}
-	s.cache.Put(context.Background(), t.key, &cache.Answer{
-		Form: form, Body: body, Usage: cache.Usage(t.Outcome.Usage), Finish: t.Outcome.Finish, Target: t.Outcome.Served.Target, Stored: t.Start,
-	}, t.using.policy.Cache.TTL)
-}
-
-// wishes are what a client says of caching, in standard Cache-Control.
-type wishes struct {
-	noStore, noCache, hasMaxAge bool
-	maxAge                      time.Duration
-}
-
-func cacheControl(header []byte) (w wishes) {
-	if len(header) == 0 {
-		return w
-	}
-	for part := range strings.SplitSeq(string(header), ",") {
-		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(part)), "=")
-		switch name {
-		case "no-store":
-			w.noStore = true
-		case "no-cache":
-			w.noCache = true
-		case "max-age":
-			if n, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32); err == nil && n >= 0 {
-				w.hasMaxAge, w.maxAge = true, time.Duration(n)*time.Second
-			}
-		}
-	}
-	return w
-}
-
-// limit narrows what the policy allows to what the client wants.
-func (w wishes) limit(allowed exchange.CacheMode) exchange.CacheMode {
-	switch {
-	case w.noStore || allowed == exchange.CacheOff:
-		return exchange.CacheOff
-	case w.noCache && allowed == exchange.CacheRead:
-		return exchange.CacheOff
-	case w.noCache:
-		return exchange.CacheRefresh
-	default:
-		return allowed
 	}
 }

@@ -21,18 +21,25 @@ type relay struct {
 	asked  bool   // the client asked for usage
 	out    []byte // what goes to the client next
 	kept   []byte // the provider's bytes so far, for the cache; nil when not caching
+	deaf   bool   // its client has left, and others wait for the rest
 	closed bool
 	end    exchange.Reason // why the stream ended; ReasonNone while it goes on
 }
 
-// mostKept bounds the answer that is kept for the cache.
-const mostKept = 1 << 20
+// mostKept bounds the answer that is kept for the cache, mostShared the one that is kept because others read it as it comes.
+const (
+	mostKept   = 1 << 20
+	mostShared = 8 << 20
+)
 
 // beginRelay hands a stream, whose first event has arrived, to fasthttp.
 func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
 	r := &relay{server: s, trip: t, answer: answer, asked: t.envelope.IncludeUsage()}
-	if t.caching == exchange.CacheOn || t.caching == exchange.CacheRefresh {
+	if t.keepsAnswers() {
 		r.kept = make([]byte, 0, 4<<10)
+	}
+	if t.seat != nil {
+		t.seat.Begin()
 	}
 	t.streaming = true
 	t.Outcome.Status, t.Outcome.Reason = 200, t.answeredReason()
@@ -50,6 +57,7 @@ func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
 func (r *relay) survive() {
 	if bug := recover(); bug != nil {
 		r.server.leases.remove(r.trip.hold.ID)
+		r.server.leaveSeat(r.trip, true)
 		r.server.Warn("BUG: a stream panicked", fmt.Errorf("step %s: %v\n%s", r.trip.Step, bug, debug.Stack()))
 	}
 }
@@ -71,17 +79,20 @@ func (r *relay) WriteTo(w io.Writer) (written int64, err error) {
 	for r.end == exchange.ReasonNone {
 		r.out = r.out[:0]
 		r.fill()
-		if len(r.out) == 0 {
+		if len(r.out) == 0 || r.deaf {
 			continue
 		}
 		n, err := w.Write(r.out)
 		written += int64(n)
-		if err != nil {
+		if err == nil {
+			continue
+		}
+		if r.deaf = r.end == exchange.ReasonNone && r.trip.seat != nil && r.trip.seat.Followed(); !r.deaf {
 			r.end = exchange.ReasonClientGone
 			return written, err
 		}
 	}
-	if r.end == exchange.ReasonClientGone {
+	if r.end == exchange.ReasonClientGone || r.deaf {
 		return written, providers.ErrClientGone
 	}
 	return written, nil
@@ -92,6 +103,7 @@ const mostAtOnce = 32 << 10
 
 // fill gathers the next event, and those behind it that have arrived already.
 func (r *relay) fill() {
+	defer r.show()
 	for {
 		event, err := r.answer.Stream.Next()
 		switch {
@@ -110,16 +122,17 @@ func (r *relay) fill() {
 	}
 }
 
+// show lets those who follow read what has come.
+func (r *relay) show() {
+	if r.kept != nil && r.trip.seat != nil {
+		r.trip.seat.Show(r.kept)
+	}
+}
+
 // take passes one event on. What is there only because we asked for usage is left out again; where the client asked for it, it
 // learns the cost as well.
 func (r *relay) take(event *providers.Event) {
-	if r.kept != nil {
-		if len(r.kept)+len(event.Raw) > mostKept {
-			r.kept = nil
-		} else {
-			r.kept = append(r.kept, event.Raw...)
-		}
-	}
+	r.keep(event.Raw)
 	switch {
 	case event.Kind == providers.KindError:
 		r.fail(providers.ErrStreamBroken)
@@ -132,15 +145,33 @@ func (r *relay) take(event *providers.Event) {
 	}
 }
 
+// keep keeps an event's bytes. An answer too large for that is nobody else's, unless others read it already.
+func (r *relay) keep(raw []byte) {
+	if r.kept == nil {
+		return
+	}
+	size, seat := len(r.kept)+len(raw), r.trip.seat
+	if size <= mostKept || size <= mostShared && seat != nil && seat.Followed() {
+		r.kept = append(r.kept, raw...)
+		return
+	}
+	r.kept = nil
+	r.trip.scatter(nil)
+}
+
 // fail ends the stream with an error event: the status is gone, and a stream that just stops would look complete to some SDKs.
 func (r *relay) fail(err error) {
 	r.end = exchange.ReasonStreamBroken
 	r.kept = nil
-	r.out = providers.WriteStreamFault(r.out, &exchange.Fault{
-		Status: 502, Type: "api_error", Code: "stream_broken", Reason: exchange.ReasonStreamBroken,
-		Message: r.trip.Outcome.Served.Target + " broke off in the middle of its answer.", Hint: "What came before is all there is; try again.",
-	}, r.trip.ID)
+	r.out = providers.WriteStreamFault(r.out, streamBroken(r.trip.Outcome.Served.Target), r.trip.ID)
 	r.server.Warn("relay a stream", err)
+}
+
+func streamBroken(target string) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 502, Type: "api_error", Code: "stream_broken", Reason: exchange.ReasonStreamBroken,
+		Message: target + " broke off in the middle of its answer.", Hint: "What came before is all there is; try again.",
+	}
 }
 
 // CloseWithError settles the request. fasthttp calls it once, at the end of the stream or after a failed write. (There is no Close:
@@ -153,6 +184,7 @@ func (r *relay) CloseWithError(err error) error {
 	defer r.survive()
 	t, out, stream := r.trip, &r.trip.Outcome, r.answer.Stream
 	t.enter(exchange.StepSettle)
+	whole := r.end == t.answeredReason() && (err == nil || r.deaf)
 	if r.end == exchange.ReasonNone || err != nil && r.end != exchange.ReasonInternal {
 		r.end = exchange.ReasonClientGone
 	}
@@ -160,7 +192,7 @@ func (r *relay) CloseWithError(err error) error {
 	out.Finish = stream.Finish()
 	if usage, ok := stream.Usage(); ok {
 		out.Method = exchange.MethodReported
-		if short := r.counted() - usage.Completion(); r.end != t.answeredReason() && short > 0 {
+		if short := r.counted() - usage.Completion(); !whole && short > 0 {
 			usage.Output += short // told before the stream was cut, and more came after
 			out.Method = exchange.MethodEstimate
 		}
@@ -170,8 +202,11 @@ func (r *relay) CloseWithError(err error) error {
 		r.server.price(t, pricing.Usage{Input: t.promptTokens(), Output: r.counted()})
 		out.Method = exchange.MethodEstimate
 	}
-	if r.end == t.answeredReason() && r.kept != nil && r.answer.Complete() {
+	switch {
+	case whole && r.kept != nil && r.answer.Complete():
 		r.server.keep(t, r.kept, true)
+	case whole && r.kept != nil:
+		t.scatter(t.answerOf(r.kept, true))
 	}
 	r.answer.Release()
 	r.server.end(t)

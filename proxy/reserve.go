@@ -36,8 +36,8 @@ func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 			refusal = short.fault
 		}
 		if b := short.spent; b != nil && b.WhenSpent == policy.Downgrade && t.downgrade(b.DowngradeTo) {
-			if s.lookup(t) {
-				return true, nil
+			if answered, fault := s.lookup(t); answered || fault != nil {
+				return answered, fault
 			}
 			t.enter(exchange.StepReserve)
 			continue

@@ -11,7 +11,11 @@ import (
 // serve answers one chat completion. A plain answer is settled when serve returns; a stream is settled when its body is closed,
 // at its last byte or when the client leaves.
 func (s *Server) serve(ctx *fasthttp.RequestCtx) {
-	t := s.begin(ctx)
+	s.carryOut(s.begin(ctx))
+}
+
+// carryOut serves a request that has begun.
+func (s *Server) carryOut(t *trip) {
 	defer s.survive(t)
 	if fault := s.carry(t); fault != nil {
 		s.refuse(t, fault)
@@ -33,8 +37,8 @@ func (s *Server) carry(t *trip) *exchange.Fault {
 	if fault := s.decide(t); fault != nil {
 		return fault
 	}
-	if s.lookup(t) {
-		return nil
+	if answered, fault := s.lookup(t); answered || fault != nil {
+		return fault
 	}
 	for {
 		// Each round is one candidate. A later one may cost more or less than the one that failed, so it gets its own hold.

@@ -38,6 +38,7 @@ type Server struct {
 	leases   leases
 	settling settler
 	alone    alone
+	renewing refreshes
 
 	calibration tokens.Calibration
 
@@ -70,7 +71,10 @@ type Budgets interface {
 
 // Cache finds and keeps answers. cache.Memory and cache.Redis are such caches.
 type Cache interface {
-	Get(ctx context.Context, key cache.Key) (*cache.Answer, bool)
+	Find(ctx context.Context, ask *cache.Ask) *cache.Answer
+	Join(ctx context.Context, ask *cache.Ask) (*cache.Answer, *cache.Seat)
+	Mark() cache.Mark
+	Purge(ctx context.Context, labels ...string) error
 	Put(ctx context.Context, key cache.Key, answer *cache.Answer, ttl time.Duration)
 }
 
@@ -202,6 +206,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.serving.Unlock()
 	err := s.http.ShutdownWithContext(ctx)
+	s.renewing.drain(ctx)
 	s.settling.close()
 	s.stop()
 	s.running.Wait()
@@ -212,6 +217,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// endpoint is a call of the API that is served in the nine steps.
+type endpoint struct {
+	path string // after /v1, here and at the provider
+}
+
+var chatCompletions = &endpoint{path: "/chat/completions"}
 
 // route finds the endpoint.
 func (s *Server) route(ctx *fasthttp.RequestCtx) {

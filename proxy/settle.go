@@ -91,6 +91,7 @@ func (s *Server) end(t *trip) {
 	t.Outcome.Duration = time.Since(t.Start)
 	t.Outcome.Cache = t.cacheWord()
 	s.leaveAlone(t, t.usedTokens())
+	s.leaveSeat(t, t.Outcome.Reason == exchange.ReasonProviderFailed || t.Outcome.Reason == exchange.ReasonStreamBroken)
 	s.book(t)
 	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})

@@ -80,11 +80,15 @@ func joinRedis(t testing.TB, addr string, db int, org string) stores {
 }
 
 func joinRedisFor(t testing.TB, addr string, db int, org string, timeout time.Duration) stores {
+	return joinRedisWith(t, addr, db, org, timeout, cache.RedisOptions{Lookup: time.Second})
+}
+
+func joinRedisWith(t testing.TB, addr string, db int, org string, timeout time.Duration, options cache.RedisOptions) stores {
 	client := budget.Connect(&redis.UniversalOptions{Addrs: []string{addr}, DB: db})
 	t.Cleanup(func() { _ = client.Close() })
 	money, err := budget.NewRedis(client, org, budget.Options{Timeout: timeout})
 	must(t, err)
-	answers, err := cache.NewRedis(client, org, cache.RedisOptions{Lookup: time.Second})
+	answers, err := cache.NewRedis(client, org, options)
 	must(t, err)
 	t.Cleanup(answers.Close)
 	return stores{budgets: money, cache: answers}

@@ -18,17 +18,25 @@ import (
 // connection's, owns a trip from begin to end.
 type trip struct {
 	exchange.Exchange
-	ctx    *fasthttp.RequestCtx
-	client *clientConn
-	using  *generation // the policy it started with, whatever is loaded meanwhile
+	ctx      *fasthttp.RequestCtx
+	endpoint *endpoint
+	client   *clientConn
+	using    *generation // the policy it started with, whatever is loaded meanwhile
 
 	envelope prompt.Envelope
 	target   prompt.Target // what Facts.PromptTokens is counted for
 	sent     int64         // tokens of the trimmed prompt, counted for the candidate it was sent to, as its provider will likely count them
 	estimate int64         // the same as we count them
-	key      cache.Key
-	caching  exchange.CacheMode
-	hit      bool
+
+	key       cache.Key
+	namespace string // the client's own, of the cache
+	caching   exchange.CacheMode
+	mark      cache.Mark    // what had been purged when it was asked
+	seat      *cache.Seat   // its place in a flight; nil if it has none
+	hit       bool          // answered from what was stored, or from another request's answer
+	freshFor  time.Duration // of what was stored; negative if it is stale
+	behind    bool          // no client waits: it fetches anew what was stale
+	refreshes *cache.Seat   // the seat that it fetches for
 
 	candidate  int // index into Decision.Candidates of the one being tried
 	charges    []budget.Charge
@@ -64,6 +72,7 @@ var trips = sync.Pool{New: func() any { return new(trip) }}
 func (s *Server) begin(ctx *fasthttp.RequestCtx) *trip {
 	t := trips.Get().(*trip)
 	t.ctx = ctx
+	t.endpoint = chatCompletions
 	t.client, _ = ctx.Conn().(*clientConn)
 	t.using = s.current.Load()
 	t.Start = time.Now()

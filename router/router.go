@@ -49,7 +49,7 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 		}
 		d.Reason = exchange.ReasonPinned
 		if p.Cache.TTL > 0 {
-			d.Cache = exchange.CacheOn
+			d.Cache, d.CacheTTL = exchange.CacheOn, p.Cache.TTL
 		}
 	} else {
 		var route *policy.Route
@@ -58,7 +58,7 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 		} else if route == nil {
 			return exchange.Decision{Reason: exchange.ReasonInternal}, noRoute(p)
 		}
-		d.Rule, d.Cache = route.Name, route.Cache
+		d.Rule, d.Cache, d.CacheTTL = route.Name, route.Cache, route.CacheTTL
 		model, d.Reason = destination(p, route, asked)
 		if asked == nil && !route.When.AsksBudget() {
 			if staying := stay(p, f, model, t); staying != nil {
