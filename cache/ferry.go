@@ -137,20 +137,25 @@ func (y *ferry) deserted() bool {
 func (y *ferry) poll(dead string) bool {
 	r := y.fleet.redis
 	want := y.fleet.wanted(y.c.key, len(y.body), dead)
+	y.fleet.expect(want.lease)
 	f, err := r.lookup(context.Background(), &y.ask, want, r.options.Store) // nobody waits for this very question
 	switch {
 	case f.answer != nil:
+		y.fleet.over(want.lease)
 		r.hits.Add(1)
 		y.landed(f.answer)
 		return true
 	case err == nil && f.holder != "":
+		y.fleet.over(want.lease)
 		y.heard = time.Now()
 		return false
-	}
-	if err == nil {
+	case err == nil:
+		defer y.fleet.over(want.lease)
 		return y.takeOver(f.lease)
 	}
-	if err != errSkipped {
+	if err == errSkipped {
+		y.fleet.over(want.lease)
+	} else {
 		r.giveUp(y.c.key, r.Mark(), want.lease) // it may have been taken all the same
 	}
 	if time.Since(y.heard) < r.options.Lease {

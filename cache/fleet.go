@@ -78,6 +78,7 @@ func (r *Redis) board(ctx context.Context, ask *Ask, lost bool) (f found, seat *
 	}
 	r.fleet.start()
 	want := r.fleet.wanted(ask.Key, 0, "")
+	r.fleet.expect(want.lease) // before it is ours: who finds it taken may tell us sooner than we hear of it ourselves
 	f, err := r.lookup(ctx, ask, want, r.options.Lookup)
 	if r.fleet.forgotten(f.holder) {
 		want.dead = f.holder
@@ -86,6 +87,7 @@ func (r *Redis) board(ctx context.Context, ask *Ask, lost bool) (f found, seat *
 	switch {
 	case f.answer != nil:
 		r.hits.Add(1)
+		r.fleet.over(want.lease)
 		seat.share(f.answer)
 		return f, nil
 	case err == nil && f.holder != "":
@@ -102,6 +104,9 @@ func (r *Redis) board(ctx context.Context, ask *Ask, lost bool) (f found, seat *
 		r.flight.mu.Lock()
 		seat.course.lease, seat.course.mark = f.lease, mark
 		r.flight.mu.Unlock()
+	}
+	if err == nil || err == errSkipped {
+		r.fleet.over(want.lease)
 	}
 	return f, seat
 }

@@ -246,6 +246,26 @@ func TestFleetStreamBreaks(t *testing.T) {
 	})
 }
 
+// Nothing is remembered of leases that are over.
+func TestFleetForgetsLeases(t *testing.T) {
+	server := miniredis.RunT(t)
+	r := newRedis(t, clientOf(t, server.Addr(), 0), "acme", RedisOptions{Failures: 1, Lookup: time.Second})
+	for i := range 3 {
+		board(t, r, keyOf("a", fmt.Sprint(i))).Land(answerOf("x"), time.Hour)
+	}
+	flush(t, r)
+	server.Close()
+	for i := range 3 {
+		board(t, r, keyOf("b", fmt.Sprint(i))).Leave(true)
+	}
+	flush(t, r)
+	r.fleet.mu.Lock()
+	defer r.fleet.mu.Unlock()
+	if n := len(r.fleet.pending); n != 0 {
+		t.Errorf("%d leases are remembered", n)
+	}
+}
+
 // Letters may be lost: followers look for themselves.
 func TestFleetWithoutChannels(t *testing.T) {
 	eachFleet(t, func(t *testing.T, join func() *Redis) {
