@@ -1,9 +1,15 @@
 package index
 
-const (
-	cellSize  = 2048 // vectors at which a cell splits
-	blockSize = 64   // vectors whose memory is had at once
-)
+import "math"
+
+const blockSize = 64 // vectors whose memory is had at once
+
+// cellSize is how many vectors a cell splits at. It grows with the square root of all vectors, so that neither the centres nor the cells
+// take long to scan, up to the size from which on larger cells would cost more than they save.
+func (x *Index) cellSize() uint32 {
+	const smallest, largest = 256, 2048
+	return uint32(max(smallest, min(largest, 2*math.Sqrt(float64(int(x.issued)-len(x.free))))))
+}
 
 // cell is vectors that lie near each other, in blocks that are all full but the last.
 type cell struct {
@@ -115,9 +121,11 @@ func (x *Index) newBlock() *block {
 	return new(block)
 }
 
+const mostSpare = 64 // blocks, 82 KB
+
 // release keeps a block for later, or leaves it to the garbage collector if enough are kept.
 func (x *Index) release(b *block) {
-	if len(x.spare) < 2*cellSize/blockSize {
+	if len(x.spare) < mostSpare {
 		x.spare = append(x.spare, b)
 		return
 	}

@@ -123,7 +123,7 @@ func (x *Index) Add(v *embed.Vector) ID {
 	var cells [choices]ranked
 	x.assign(id, x.choose(x.around(v, cells[:0])))
 	for _, p := range *x.places(id) {
-		if p != nowhere && x.cells[p.cell].size >= cellSize {
+		if p != nowhere && x.cells[p.cell].size >= x.cellSize() {
 			x.split(p.cell)
 		}
 	}
@@ -142,7 +142,7 @@ func (x *Index) Delete(id ID) bool {
 	x.free = append(x.free, id)
 	for i := range left {
 		// The first cell to go gives its number to the last one; the second is then looked at under its own or not at all.
-		if at := left[i].cell; at < uint32(len(x.cells)) && x.cells[at].size < cellSize/16 {
+		if at := left[i].cell; at < uint32(len(x.cells)) && x.cells[at].size < x.cellSize()/16 {
 			x.dissolve(at)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 // neighbours is how many cells the vectors of a cell that splits may move to.
 const neighbours = 16
 
-// split moves the vectors of a cell that lie nearer to a second centre into a new cell. Each keeps a quarter at least, so that even
-// equal vectors split.
+// split moves the vectors of a cell that lie nearer to a second centre into a new cell. Where that would be next to none or nearly all, as
+// with equal vectors, it moves half.
 func (x *Index) split(at uint32) {
 	const rounds = 4
 	type member struct {
@@ -39,7 +39,9 @@ func (x *Index) split(at uint32) {
 			}
 		}
 		slices.SortFunc(members, func(a, b member) int { return cmp.Or(cmp.Compare(a.lean, b.lean), cmp.Compare(a.id, b.id)) })
-		cut = max(size/4, min(3*size/4, cut))
+		if cut < size/4 || cut > 3*size/4 { // an outlier and the rest, or all equal
+			cut = size / 2
+		}
 		var sums [2][embed.Dim]int32
 		for i, m := range members {
 			half := &sums[0]
@@ -76,14 +78,14 @@ func (x *Index) settle(id ID, near []ranked) {
 	var cells [choices]ranked
 	own, around := *x.places(id), cells[:0]
 	asked := pack(x.vector(id))
-	for _, c := range near {
-		if c.cell != own[0].cell && c.cell != own[1].cell && x.cells[c.cell].size < cellSize*7/8 {
-			around = rank(around, ranked{x.centres[c.cell].dot(&asked), c.cell})
-		}
-	}
-	for _, p := range own {
+	for _, p := range own { // first, so that they win where others are only as near
 		if p != nowhere {
 			around = rank(around, ranked{x.centres[p.cell].dot(&asked), p.cell})
+		}
+	}
+	for _, c := range near {
+		if c.cell != own[0].cell && c.cell != own[1].cell && x.cells[c.cell].size < x.cellSize()*7/8 {
+			around = rank(around, ranked{x.centres[c.cell].dot(&asked), c.cell})
 		}
 	}
 	x.assign(id, x.choose(around))
