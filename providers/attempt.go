@@ -38,7 +38,13 @@ func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 	}
 	_ = line.conn.SetReadDeadline(patience) // fails on a connection that is closed, as reading from it does
 	line.reader = u.pool.AcquireReader(line.conn)
-	if _, err := line.reader.Peek(1); err != nil {
+	_, err := line.reader.Peek(1)
+	if err != nil && c.Stream && sent == nil && line.conn.left.Load() && line.conn.lookOnce() {
+		// The client left just as the stream began: its first events may be here, and are billed. They are read as those of a stream
+		// whose client leaves later.
+		_, err = line.reader.Peek(1)
+	}
+	if err != nil {
 		if sent != nil {
 			err = sent
 		}
@@ -84,7 +90,7 @@ func (u *Upstream) acquire(caller Caller) (*line, *Failure) {
 			u.pool.CloseConn(pooled)
 		}
 	}
-	if caller != nil && !caller.Attach(l.conn) {
+	if caller != nil && !caller.Attach(leaving{l.conn}) {
 		l.caller = nil
 		l.end(true)
 		return nil, &Failure{Cause: CauseClientGone, Err: ErrClientGone}
@@ -138,6 +144,10 @@ func (u *Upstream) receive(c *Call, l *line, answer *Answer) (*Answer, *Failure)
 	}
 	if c.Stream && status == http.StatusOK && bytes.Contains(resp.Header.ContentType(), []byte("event-stream")) {
 		return u.receiveStream(c, l, answer)
+	}
+	if l.conn.left.Load() { // a provider that was told to stop may still end its answer, with nothing in it
+		answer.Release()
+		return nil, l.broke(ErrClientGone)
 	}
 	if c.Stream {
 		_ = l.conn.SetDeadline(time.Now().Add(u.cfg.Idle)) // an error, most likely: short, and all there
@@ -195,7 +205,7 @@ func (l *line) end(reuse bool) {
 		l.reader = nil
 	}
 	l.conn.idle = 0
-	l.giveBack(reuse && !l.conn.closed.Load() && !l.upstream.isClosed())
+	l.giveBack(reuse && !l.conn.closed.Load() && !l.conn.left.Load() && !l.upstream.isClosed())
 	l.giveBack = nil
 }
 
@@ -261,5 +271,5 @@ func (l *line) cause(err error) *Failure {
 
 // gone tells whether the client has left: its Caller closed the connection, or is about to.
 func (l *line) gone() bool {
-	return l.conn.closed.Load() || l.caller != nil && l.caller.Gone()
+	return l.conn.closed.Load() || l.conn.left.Load() || l.caller != nil && l.caller.Gone()
 }

@@ -16,6 +16,7 @@ type conn struct {
 	idle     time.Duration // when not 0, each Read may wait this long; set for the length of a stream
 	calls    int           // calls begun on it: more than one means that the provider may have closed it meanwhile
 	closed   atomic.Bool
+	left     atomic.Bool // the client has left: what has arrived is still read, and then it is closed
 }
 
 // Read reads within the idle bound. The deadline is renewed for each read: one set once would cut long streams.
@@ -28,8 +29,52 @@ func (c *conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// Close closes the TCP connection at once. It skips TLS's farewell, which may block on a full socket: Close is called by whoever
-// notices that the client has left, and that must not wait.
+// SetReadDeadline bounds reads. It cannot prolong them once the client has left.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	err := c.Conn.SetReadDeadline(t)
+	if c.left.Load() {
+		return c.Conn.SetReadDeadline(longAgo)
+	}
+	return err
+}
+
+// SetDeadline bounds reads and writes. It cannot prolong them once the client has left.
+func (c *conn) SetDeadline(t time.Time) error {
+	err := c.Conn.SetDeadline(t)
+	if c.left.Load() {
+		return c.Conn.SetDeadline(longAgo)
+	}
+	return err
+}
+
+var longAgo = time.Unix(1, 0)
+
+const (
+	closeWithin = 500 * time.Millisecond // after the client has left, in case that whoever uses the connection is busy elsewhere
+	lastLook    = 100 * time.Millisecond // for what is on its way when the client leaves; a provider that is near ends it sooner
+)
+
+// leaving is a connection as a Caller gets it: closed when the client leaves.
+type leaving struct{ *conn }
+
+// Close tells the provider at once that nobody listens any more, and wakes whoever waits for it. The connection itself is closed by
+// its user, who first takes down what the provider has generated until then, since that is billed; or else a moment later.
+func (l leaving) Close() error {
+	l.left.Store(true)
+	if half, ok := l.raw.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	time.AfterFunc(closeWithin, func() { _ = l.conn.Close() })
+	return l.raw.SetDeadline(longAgo)
+}
+
+// lookOnce lets reads go on for a moment although the client has left; false if the connection is closed.
+func (c *conn) lookOnce() bool {
+	c.idle = 0
+	return !c.closed.Load() && c.Conn.SetReadDeadline(time.Now().Add(lastLook)) == nil
+}
+
+// Close closes the TCP connection at once. It skips TLS's farewell, which may block on a full socket.
 func (c *conn) Close() error {
 	c.closed.Store(true)
 	return c.raw.Close()

@@ -88,11 +88,8 @@ func (f *framing) step(dst []byte) ([]byte, error) {
 	if f.at == atData {
 		return f.data(dst)
 	}
-	line, err := f.r.ReadSlice('\n')
+	line, err := f.line()
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
 		return dst, err
 	}
 	line = bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'})
@@ -113,6 +110,25 @@ func (f *framing) step(dst []byte) ([]byte, error) {
 		f.at = atEnd
 	}
 	return dst, nil
+}
+
+// line takes a line off the wire. Nothing is taken if it cannot be had whole, so that reading can go on after a deadline.
+func (f *framing) line() ([]byte, error) {
+	for {
+		have, _ := f.r.Peek(f.r.Buffered())
+		if end := bytes.IndexByte(have, '\n'); end >= 0 {
+			_, _ = f.r.Discard(end + 1)
+			return have[:end+1], nil
+		}
+		switch _, err := f.r.Peek(len(have) + 1); {
+		case errors.Is(err, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		case errors.Is(err, bufio.ErrBufferFull):
+			return nil, errFraming
+		case err != nil:
+			return nil, err
+		}
+	}
 }
 
 func (f *framing) data(dst []byte) ([]byte, error) {

@@ -147,8 +147,35 @@ func (s *Stream) more(wait bool) {
 		return
 	}
 	s.split.buf, s.ended = s.body.fill(s.split.room(), wait)
-	if errors.Is(s.ended, io.EOF) {
+	switch {
+	case errors.Is(s.ended, io.EOF):
 		s.closeEvent()
+	case s.ended != nil && s.line.gone():
+		s.Rest()
+	}
+}
+
+// Rest ends a stream whose client has left, and takes down what the provider has sent until then: it was generated, and is billed.
+func (s *Stream) Rest() {
+	if s.closing != nil {
+		return
+	}
+	if s.line.gone() && s.line.conn.lookOnce() {
+		s.body.err = nil
+		for err := error(nil); err == nil && len(s.split.rest()) <= s.config.MaxEvent; {
+			s.split.buf, err = s.body.fill(s.split.room(), true)
+		}
+	}
+	if s.ended == nil {
+		s.ended = ErrClientGone
+	}
+	failed := s.failed
+	for raw := s.cut(); raw != nil && s.closing == nil; raw = s.cut() {
+		_, _ = s.read(raw)
+		s.failed = failed // half an event is no fault of the provider's: it was told to stop
+	}
+	if s.closing == nil {
+		s.finish()
 	}
 }
 

@@ -188,6 +188,9 @@ func (r *relay) CloseWithError(err error) error {
 	if r.end == exchange.ReasonNone || err != nil && r.end != exchange.ReasonInternal {
 		r.end = exchange.ReasonClientGone
 	}
+	if r.end == exchange.ReasonClientGone {
+		stream.Rest()
+	}
 	out.Reason = r.end
 	out.Finish = stream.Finish()
 	if usage, ok := stream.Usage(); ok {
