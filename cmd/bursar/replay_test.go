@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"bursar/internal/simulate"
 )
@@ -55,7 +56,13 @@ func TestReplay(t *testing.T) {
 	must(t, err)
 	data, same := filepath.Join(d.dir, "data"), filepath.Join(d.dir, "policies.yaml")
 
-	r := replayJSON(t, "-policies", same, "-from", data)
+	var r replayed
+	// The last streams settle after their clients have all of them.
+	for last := int64(-1); r.Requests != last; {
+		last = r.Requests
+		time.Sleep(100 * time.Millisecond)
+		r = replayJSON(t, "-policies", same, "-from", data)
+	}
 	if r.Requests < 100 || r.Recorded <= 0 {
 		t.Fatalf("replayed %+v", r)
 	}
