@@ -12,7 +12,8 @@ import (
 // decoder walks YAML nodes along the structs of file.go. It never stops at a problem: whatever can be read is read.
 type decoder struct {
 	notes
-	visited int // nodes read, those reached by aliases counted each time
+	visited int    // nodes read, those reached by aliases counted each time
+	opening string // how a file begins, for the hint to an empty one; "" is a policy
 }
 
 // mostNodes bounds what aliases can blow a file up to.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -58,7 +59,7 @@ func (d *decoder) document(src []byte) *yaml.Node {
 	var doc, second yaml.Node
 	switch err := loader.Load(&doc); {
 	case errors.Is(err, io.EOF), err == nil && (len(doc.Content) == 0 || isNull(doc.Content[0])):
-		d.problem(place{1, 1}, "begin with `version: 1`, providers, models, routes and default", "the file is empty")
+		d.problem(place{1, 1}, cmp.Or(d.opening, "begin with `version: 1`, providers, models, routes and default"), "the file is empty")
 		return nil
 	case err != nil:
 		d.syntax(err)
@@ -69,7 +70,7 @@ func (d *decoder) document(src []byte) *yaml.Node {
 	case err != nil:
 		d.syntax(err)
 	default:
-		d.problem(placeOf(&second), "a policy is one document: put it all above the ---", "a second YAML document begins here")
+		d.problem(placeOf(&second), "the file is one document: put it all above the ---", "a second YAML document begins here")
 	}
 	return doc.Content[0]
 }

@@ -45,6 +45,8 @@ func commands() []command {
 		{"demo", "[-json]", "see it work in a minute: no key, no network", demo},
 		{"check", "FILE", "check a policy file; every problem with line, column and hint", check},
 		{"explain", "-policies F -team T -body FILE [-json]", "tell where a request would go, and why", explain},
+		{"diff", "OLD NEW", "what two policies mean differently, and decide otherwise", diffCommand},
+		{"test", "FILE ... [-policies F] [-junit FILE]", "run the tests of a policy", testCommand},
 		{"replay", "-policies F -from DATA_DIR|FILE [-against F] [-since 7d] [-what-if price.TARGET=+20%] [-json]", "decide past requests again under another policy", replayCommand},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"trim", "-policies F -model M [-json] FILE", "tell what the policy's trims would do to a chat request, and to its cost", trim},

@@ -111,13 +111,13 @@ type replaying struct {
 func (o *replayOptions) start(since time.Time) (*replaying, error) {
 	r := &replaying{since: since, whatIf: o.whatIf.said}
 	var err error
-	if r.policy, err = loadForReplay(o.policies); err != nil {
+	if r.policy, err = policy.LoadWithKeys(o.policies); err != nil {
 		return nil, whichPolicies(err)
 	}
 	r.now = replay.New(r.policy, o.whatIf.prices)
 	targets := targetsOf(r.policy)
 	if o.against != "" {
-		if r.other, err = loadForReplay(o.against); err != nil {
+		if r.other, err = policy.LoadWithKeys(o.against); err != nil {
 			return nil, err
 		}
 		r.before = replay.New(r.other, o.whatIf.prices)
@@ -142,15 +142,6 @@ func (o *replayOptions) start(since time.Time) (*replaying, error) {
 		r.export, err = newExporter(o.export)
 	}
 	return r, err
-}
-
-// loadForReplay loads a policy as if every key that it names were there: what is decided must not hang on this machine's environment.
-func loadForReplay(path string) (*policy.Policy, error) {
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
-	}
-	return policy.Parse(path, src, func(string) string { return "replay" })
 }
 
 func targetsOf(p *policy.Policy) []string {
