@@ -45,7 +45,7 @@ type Grant struct {
 	Short  int          // index of the hard charge with the least room, if it made Amount less than Want; else -1
 	States []State      // of each charge, after the call
 
-	Slow  int           // index of the hard limit that has no room, the one that takes longest to have some; else -1
+	Slow  int           // index of the hard limit that has no room, the one that takes longest to have some (see inOrder); else -1
 	Wait  time.Duration // until Slow has room if nobody else takes it: Never if it is too much at any time, 0 if nobody knows (Concurrent)
 	Rates []Rate        // of each limit, after the call
 }

@@ -63,6 +63,10 @@ const (
 // MaxTokens bounds the tokens of one hold and the figure of a limit.
 const MaxTokens = 1_000_000_000_000
 
+// inOrder is how stores go through limits: those that a hold must leave again first, and of two that make it wait equally long the first
+// is told of.
+var inOrder = [...]Unit{Tokens, Concurrent, Requests}
+
 // takes is how much of a limit the hold wants.
 func (h *Hold) takes(u Unit) int64 {
 	if u == Tokens {

@@ -34,15 +34,20 @@ func (m *Memory) limit(b *holding, h *Hold, g *Grant, now time.Duration) {
 	affordable := g.OK
 	b.second, b.tokens = m.tick(now), h.Tokens
 	for i := range h.Limits {
-		l := &h.Limits[i]
-		c, wants := m.meter(l), h.takes(l.Unit)
+		c := m.meter(&h.Limits[i])
 		c.advance(b.second)
-		b.within = append(b.within, within{l.Unit, c})
-		if affordable && l.Hard && c.used+wants > l.Most {
-			g.refuse(i, c.wait(wants, l.Most, now))
+		b.within = append(b.within, within{h.Limits[i].Unit, c})
+	}
+	for _, unit := range inOrder {
+		for i, w := range b.within {
+			if l := &h.Limits[i]; affordable && w.unit == unit && l.Hard && w.meter.used+h.takes(unit) > l.Most {
+				g.refuse(i, w.meter.wait(h.takes(unit), l.Most, now))
+			}
 		}
 	}
-	g.OK = affordable && g.Slow < 0
+	if g.Slow >= 0 {
+		g.OK, g.Short = false, -1
+	}
 	g.Rates = h.Rates[:0]
 	for i, w := range b.within {
 		if g.OK {
@@ -151,7 +156,7 @@ func (m *Memory) ratesOf(limits []Limit, rates []Rate, now int64) []Rate {
 // forgetMeters drops what counts nothing any more. A hold that is older than that may still point to one, and does no harm there.
 func (m *Memory) forgetMeters(now int64) {
 	for key, c := range m.meters {
-		if c.advance(now); c.used == 0 {
+		if c.slots == nil && c.used == 0 || c.slots != nil && now-c.newest >= rateSlots {
 			delete(m.meters, key)
 		}
 	}

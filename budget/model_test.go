@@ -30,6 +30,9 @@ type modelHold struct {
 	outbox    bool
 	handedOut bool
 	claimed   time.Duration
+	at        time.Duration // when it was granted
+	limits    []Limit
+	tokens    int64 // what it counts on limits of tokens
 }
 
 func (m *model) state(c Charge) State {
@@ -63,9 +66,9 @@ func (m *model) reserve(h *Hold) (Grant, error) {
 		if old.state != "open" {
 			return Grant{}, ErrClosed
 		}
-		return Grant{OK: true, Amount: old.held, Short: -1, Slow: -1, States: m.states(h.Charges)}, nil
+		return Grant{OK: true, Amount: old.held, Short: -1, Slow: -1, States: m.states(h.Charges), Rates: m.rates(h.Limits)}, nil
 	}
-	g := Grant{OK: true, Amount: h.Want, Short: -1, Slow: -1, States: m.states(h.Charges)}
+	g := Grant{OK: true, Amount: h.Want, Short: -1, Slow: -1, States: m.states(h.Charges), Rates: m.rates(h.Limits)}
 	for i, s := range g.States {
 		if h.Charges[i].Hard && s.Room() < g.Amount {
 			g.Amount, g.Short = s.Room(), i
@@ -75,12 +78,17 @@ func (m *model) reserve(h *Hold) (Grant, error) {
 		g.OK, g.Amount = false, 0
 		return g, nil
 	}
-	m.holds[h.ID] = &modelHold{id: h.ID, state: "open", held: g.Amount, keys: keysOf(h.Charges), until: m.now + h.Lease}
-	g.States = m.states(h.Charges)
+	if m.slow(h, &g); !g.OK {
+		return g, nil
+	}
+	m.holds[h.ID] = &modelHold{
+		id: h.ID, state: "open", held: g.Amount, keys: keysOf(h.Charges), until: m.now + h.Lease, at: m.now, limits: h.Limits, tokens: h.Tokens,
+	}
+	g.States, g.Rates = m.states(h.Charges), m.rates(h.Limits)
 	return g, nil
 }
 
-func (m *model) settle(id string, actual pricing.Nano, charges []Charge, charge bool) Settled {
+func (m *model) settle(id string, actual pricing.Nano, tokens int64, charges []Charge, charge bool) Settled {
 	h, known := m.holds[id]
 	switch {
 	case !known && charge:
@@ -94,6 +102,9 @@ func (m *model) settle(id string, actual pricing.Nano, charges []Charge, charge 
 		return Settled{Unknown: true}
 	case h.state == "open":
 		h.state, h.actual = "settled", actual
+		if tokens != AsHeld {
+			h.tokens = tokens
+		}
 	case h.state == "expired":
 		h.state, h.actual = "late", actual
 		if !h.handedOut {
@@ -161,6 +172,7 @@ type run struct {
 	model
 	honest  bool // costs never exceed their hold, and limits are never lowered below what is used: then no budget is ever overspent
 	charges []Charge
+	limits  []Limit
 	ids     []string
 }
 
@@ -174,6 +186,11 @@ func TestStoresFollowTheModel(t *testing.T) {
 			unit := rapid.SampledFrom([]pricing.Nano{1, 999_999_999, 9_007_199_254_740_993}).Draw(t, "unit") // the last is odd and above 2^53
 			for i, key := range []string{"org", "team=search/monthly/2026-11", "user=ann", "key={x}"} {
 				r.charges = append(r.charges, Charge{Key: key, Limit: unit * pricing.Nano(10*(i+1)), Hard: i != 2, Ends: time.Now().AddDate(0, 1, 0)})
+			}
+			for i, key := range []string{"org", "team=search", "user=each:{ann}"} {
+				for u := range unitCount {
+					r.limits = append(r.limits, Limit{Key: key, Unit: u, Most: []int64{4, 500, 3}[u] * int64(i+1), Hard: i != 1})
+				}
 			}
 			t.Repeat(r.actions(t, unit))
 		})
@@ -196,25 +213,31 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 	charges := func(t *rapid.T) []Charge {
 		return rapid.SliceOfN(rapid.SampledFrom(r.charges), 0, 5).Draw(t, "charges")
 	}
+	limits := func(t *rapid.T) []Limit {
+		return rapid.SliceOfNDistinct(rapid.SampledFrom(r.limits), 0, 6, func(l Limit) string { return l.Unit.String() + l.Key }).Draw(t, "limits")
+	}
 	settle := func(t *rapid.T) {
 		id, most := id(t), 3*unit
 		if h, known := r.holds[id]; r.honest && known {
 			most = h.held
 		}
-		actual := amount(t, "actual", most)
+		actual, tokens := amount(t, "actual", most), rapid.Int64Range(AsHeld, 200).Draw(t, "tokens")
 		if rapid.Bool().Draw(t, "batched") {
 			got := make([]Settled, 1)
-			must(t, handle(t).SettleBatch(ctx, []Settlement{{ID: id, Actual: actual}}, got))
-			equal(t, "settled", got[0], r.settle(id, actual, nil, false))
+			must(t, handle(t).SettleBatch(ctx, []Settlement{{id, actual, tokens}}, got))
+			equal(t, "settled", got[0], r.settle(id, actual, tokens, nil, false))
 			return
 		}
-		got, err := handle(t).Settle(ctx, Settlement{ID: id, Actual: actual})
+		got, err := handle(t).Settle(ctx, Settlement{id, actual, tokens})
 		must(t, err)
-		equal(t, "settled", got, r.settle(id, actual, nil, false))
+		equal(t, "settled", got, r.settle(id, actual, tokens, nil, false))
 	}
 	reserve := func(t *rapid.T) {
 		r.ids = append(r.ids, fmt.Sprintf("hold %d", len(r.ids)))
-		h := &Hold{ID: r.ids[len(r.ids)-1], Want: amount(t, "want", 8*unit), Charges: charges(t), Lease: time.Duration(rapid.IntRange(1, 5).Draw(t, "lease")) * time.Minute}
+		h := &Hold{
+			ID: r.ids[len(r.ids)-1], Want: amount(t, "want", 8*unit), Charges: charges(t), Lease: stepsOf(t, "lease", 5),
+			Limits: limits(t), Tokens: rapid.Int64Range(0, 300).Draw(t, "tokens"),
+		}
 		if rapid.IntRange(0, 9).Draw(t, "repeated") == 0 {
 			h.ID = id(t)
 		}
@@ -224,6 +247,7 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		if !errors.Is(err, wantErr) {
 			t.Fatalf("reserve %v: %v, want %v", h, err, wantErr)
 		}
+		sameWait(t, &got, &want)
 		equal(t, "grant", got, want)
 	}
 	actions := map[string]func(*rapid.T){
@@ -231,15 +255,15 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		"cancel": func(t *rapid.T) {
 			id := id(t)
 			must(t, handle(t).Cancel(ctx, id))
-			r.settle(id, 0, nil, false)
+			r.settle(id, 0, 0, nil, false)
 		},
 		"renew": func(t *rapid.T) {
-			id, lease := id(t), time.Duration(rapid.IntRange(1, 5).Draw(t, "lease"))*time.Minute
+			id, lease := id(t), stepsOf(t, "lease", 5)
 			must(t, handle(t).Renew(ctx, id, lease))
 			r.renew(id, lease)
 		},
 		"clock": func(t *rapid.T) {
-			d := time.Duration(rapid.IntRange(1, 4).Draw(t, "half minutes")) * 30 * time.Second
+			d := stepsOf(t, "time", 4)
 			r.forward(d)
 			r.now += d
 		},
@@ -267,6 +291,8 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 		"limit": func(t *rapid.T) {
 			c := &r.charges[rapid.IntRange(0, len(r.charges)-1).Draw(t, "budget")]
 			r.limit(c, amount(t, "limit", 40*unit))
+			l := &r.limits[rapid.IntRange(0, len(r.limits)-1).Draw(t, "of")]
+			l.Most = rapid.Int64Range(0, 2*l.Most+3).Draw(t, "most")
 		},
 		"crash": func(*rapid.T) { r.crash() },
 		"":      func(t *rapid.T) { r.check(t) },
@@ -276,7 +302,7 @@ func (r *run) actions(t *rapid.T, unit pricing.Nano) map[string]func(*rapid.T) {
 			id, charges, actual := id(t), charges(t), amount(t, "actual", 3*unit)
 			got, err := handle(t).Charge(ctx, id, charges, actual)
 			must(t, err)
-			equal(t, "charged", got, r.settle(id, actual, charges, true))
+			equal(t, "charged", got, r.settle(id, actual, AsHeld, charges, true))
 		}
 	}
 	return actions
@@ -308,6 +334,9 @@ func (r *run) check(t *rapid.T) {
 			t.Fatalf("budget %s is overspent: %+v", c.Key, got[i])
 		}
 	}
+	rates := make([]Rate, len(r.limits))
+	must(t, s.Rates(t.Context(), r.limits, rates))
+	equal(t, "rates", rates, r.rates(r.limits))
 	open, err := s.Open(t.Context())
 	must(t, err)
 	want := 0

@@ -92,7 +92,7 @@ func (r *Redis) Reserve(ctx context.Context, h *Hold) (Grant, error) {
 		keys = append(keys, r.keys.counter(b.key))
 		args = append(args, b.limitText(), forgetAt(b.ends))
 	}
-	meters, left := inOrder(h.Limits)
+	meters, left := places(h.Limits)
 	for _, at := range meters {
 		keys = append(keys, r.keys.meter(&h.Limits[at]))
 		args = append(args, h.Limits[at].Unit.String(), h.Limits[at].text())

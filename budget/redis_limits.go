@@ -8,23 +8,23 @@ import (
 	"bursar/pricing"
 )
 
-// inOrder returns the places of the limits in the order that reserve.lua wants them in, and how many of the first ones a hold must leave.
-func inOrder(limits []Limit) (places []int, left int) {
+// places returns where the limits stand, in the order that reserve.lua wants them in, and how many of the first ones a hold must leave.
+func places(limits []Limit) (at []int, left int) {
 	if len(limits) == 0 {
 		return nil, 0
 	}
-	places = make([]int, 0, len(limits))
-	for _, unit := range [...]Unit{Tokens, Concurrent, Requests} {
+	at = make([]int, 0, len(limits))
+	for _, unit := range inOrder {
 		if unit == Requests {
-			left = len(places)
+			left = len(at)
 		}
 		for i := range limits {
 			if limits[i].Unit == unit {
-				places = append(places, i)
+				at = append(at, i)
 			}
 		}
 	}
-	return places, left
+	return at, left
 }
 
 // text is the limit as reserve.lua reads it.

@@ -97,7 +97,8 @@ for i = 1, limits do
   local most = tonumber(ARGV[10 + 2 * counters + 2 * i])
   if most and metered[i].used + takes[i] > most then
     local ms = wait(KEYS[5 + counters + i], metered[i], takes[i], most, second, now)
-    if reply[1] ~= 'slow' or ms == -1 or tonumber(reply[3]) ~= -1 and ms > tonumber(reply[3]) then
+    local longest = reply[1] == 'slow' and tonumber(reply[3])
+    if not longest or longest ~= -1 and (ms == -1 or ms > longest) then
       reply[1], reply[3], reply[4] = 'slow', string.format('%.0f', ms), tostring(i)
     end
   end
