@@ -75,6 +75,14 @@ func (h *Hold) takes(u Unit) int64 {
 	return 1
 }
 
+// limited is the tokens that limits are asked for.
+func (h *Hold) limited() int64 {
+	if len(h.Limits) == 0 {
+		return 0
+	}
+	return h.Tokens
+}
+
 func checkLimits(id string, limits []Limit) error {
 	for i := range limits {
 		l := &limits[i]

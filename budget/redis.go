@@ -87,7 +87,7 @@ func (r *Redis) Reserve(ctx context.Context, h *Hold) (Grant, error) {
 	budgets := distinct(h.Charges)
 	keys := append(make([]string, 0, 5+len(budgets)+len(h.Limits)), r.keys.holds, r.keys.seeds, r.keys.leases, r.keys.closed(h.ID), r.keys.epoch)
 	args := append(make([]any, 0, 10+2*len(budgets)+2*len(h.Limits)), h.ID, int64(h.Want), int64(h.Least), h.Lease.Milliseconds(), h.Seed,
-		r.drift.Milliseconds(), known, fresh, len(h.Limits), h.Tokens)
+		r.drift.Milliseconds(), known, fresh, len(h.Limits), h.limited())
 	for _, b := range budgets {
 		keys = append(keys, r.keys.counter(b.key))
 		args = append(args, b.limitText(), forgetAt(b.ends))
