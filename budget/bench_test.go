@@ -27,7 +27,9 @@ func benchCharges() []Charge {
 // benchLimits are those of a team with all three figures, and of its member with one.
 func benchLimits() []Limit {
 	return []Limit{
-		{"team=search", Requests, MaxTokens, true}, {"team=search", Tokens, MaxTokens, true}, {"team=search", Concurrent, MaxTokens, true},
+		{"team=search", Requests, MaxTokens, true},
+		{"team=search", Tokens, MaxTokens, true},
+		{"team=search", Concurrent, MaxTokens, true},
 		{"user=each:ann", Requests, MaxTokens, true},
 	}
 }
