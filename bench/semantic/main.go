@@ -1,0 +1,83 @@
+// Command semantic measures the semantic cache on files of questions, with the very code that the gateway runs. Nothing was tuned on what it
+// is meant to be run on; docs/semantic-cache.md has the figures.
+//
+//	go run ./bench/semantic -stream FILE -target 0.05 -orders 10   rows {"text","intent"}: a cold cache and a stream of questions
+//	go run ./bench/semantic -traps FILE                            rows {"a","b","label","category"}: what must not be served, and what should
+//	go run ./bench/semantic -generated 5000                        the same with traps and paraphrases made on the spot
+//	go run ./bench/semantic -pairs FILE                            rows {"a","b","label"}: how well the verifier orders pairs
+//
+// The last line of each is JSON.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+)
+
+func main() {
+	log.SetFlags(0)
+	streams := flag.String("stream", "", "file of questions with intents; the intent stands for the answer")
+	target := flag.Float64("target", 0.05, "wrong answers per hit that the policy tolerates (max_false_hits)")
+	orders := flag.Int("orders", 10, "random orders of the stream")
+	traps := flag.String("traps", "", "file of traps and paraphrases")
+	generated := flag.Int("generated", 0, "how many traps, and as many paraphrases, to make")
+	pairs := flag.String("pairs", "", "file of labelled pairs")
+	flag.Parse()
+	var err error
+	switch {
+	case *streams != "":
+		err = runStream(*streams, *target, *orders)
+	case *traps != "":
+		err = runTraps(*traps, *target)
+	case *generated > 0:
+		err = runGenerated(*generated, *target)
+	case *pairs != "":
+		err = runPairs(*pairs)
+	default:
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// readRows reads one JSON value per line.
+func readRows[T any](name string) ([]T, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var rows []T
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 16<<20)
+	for n := 1; lines.Scan(); n++ {
+		var row T
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, n, err)
+		}
+		rows = append(rows, row)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s has no rows", name)
+	}
+	return rows, nil
+}
+
+// last prints the result as the last line.
+func last(result any) error {
+	line, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	fmt.Println(string(line))
+	return nil
+}

@@ -1,0 +1,308 @@
+package pair
+
+import (
+	"slices"
+
+	"bursar/cache/embed"
+)
+
+// Features are what the trees judge a pair by. All are symmetric: a pair has the same whichever question comes first.
+type Features [featureCount]float32
+
+// Features.
+const (
+	cosine          = iota
+	wordOverlap     // distinct words in both / in either
+	weightOverlap   // the same, by idf
+	leastContained  // share of a question, by idf, that the other has: the smaller one
+	mostContained   // and the larger one
+	stemOverlap     // of content words
+	pairOverlap     // of words that follow each other
+	gramOverlap     // of character 3- and 4-grams
+	leastAligned    // mean best cosine of each word to the other question's
+	mostAligned     //
+	leastUnmatched  // of content words without their like: mean best cosine
+	mostUnmatched   //
+	leastWorst      // their worst best cosine
+	mostWorst       //
+	leastHeaviest   // the largest idf x (1 - best cosine)
+	mostHeaviest    //
+	leastLost       // sum of idf x (1 - best cosine)
+	mostLost        //
+	opposites       // pairs of antonyms among the unmatched
+	fewerUnmatched  // content words without their like: in the question with fewer
+	moreUnmatched   // and in the one with more
+	numbersDiffer   //
+	numbersClash    // both have numbers, and other ones
+	namesDiffer     //
+	negationOdd     // one is negated and the other is not
+	negationGap     //
+	entitiesMissing // names that the other question lacks
+	entitiesClash   // both have some
+	entitiesShared  //
+	quotesDiffer    //
+	questionWord    // differs
+	firstWord       // is the same
+	firstWords      // the first two are
+	lastWord        // the last content word is
+	shorter         // tokens
+	longer          //
+	lengthRatio     //
+	order           // longest common subsequence of shared words
+	inversions      // shared content words in another order
+	allUnmatched    // idf of all the unmatched
+	substitution    // one stretch of words replaced by another, all else equal: 1 - cosine of the stretches
+	prefixShare     // words that both begin with
+	suffixShare     // and end with
+	datesDiffer     //
+	tonguesDiffer   //
+	aroundRole      // a word with a role (from, to, before, than) has another filler
+	sharedContent   // content words in both
+	sharedRarest    // idf of the rarest word in both
+	featureCount
+)
+
+// Count is how many features a pair has.
+const Count = int(featureCount)
+
+// Names are the features' names, for those who look at what the trees learned.
+var Names = [featureCount]string{
+	"cosine", "wordOverlap", "weightOverlap", "leastContained", "mostContained", "stemOverlap", "pairOverlap", "gramOverlap", "leastAligned",
+	"mostAligned", "leastUnmatched", "mostUnmatched", "leastWorst", "mostWorst", "leastHeaviest", "mostHeaviest", "leastLost", "mostLost",
+	"opposites", "fewerUnmatched", "moreUnmatched", "numbersDiffer", "numbersClash", "namesDiffer", "negationOdd", "negationGap",
+	"entitiesMissing", "entitiesClash", "entitiesShared", "quotesDiffer", "questionWord", "firstWord", "firstWords", "lastWord", "shorter",
+	"longer", "lengthRatio", "order", "inversions", "allUnmatched", "substitution", "prefixShare", "suffixShare", "datesDiffer",
+	"tonguesDiffer", "aroundRole", "sharedContent", "sharedRarest",
+}
+
+// comparison is the scratch of one comparison.
+type comparison struct {
+	a, b       *Side
+	inA, inB   [maxTokens]int16 // for each token, where the other side has the same word; -1 if nowhere
+	stems      [2][maxTokens]bool
+	lcs        [2][maxTokens + 1]int16
+	best       [maxTokens]float32
+	positions  [maxTokens]int16
+	unmatched  [2][maxTokens]int16
+	unmatchedN [2]int
+}
+
+// put sets the sides in the order of their texts, so that a pair is the same whichever question comes first.
+func (c *comparison) put(a, b *Side) {
+	if a.text > b.text {
+		a, b = b, a
+	}
+	c.a, c.b = a, b
+}
+
+func (c *comparison) measure(f *Features) {
+	*f = Features{}
+	c.match()
+	c.overlaps(f)
+	c.alignments(f)
+	c.literals(f)
+	c.shape(f)
+	c.sequence(f)
+}
+
+// match finds, for each word of each side, the same word on the other.
+func (c *comparison) match() {
+	c.unmatchedN = [2]int{}
+	for i := range c.a.tokens {
+		c.inA[i], c.stems[0][i] = -1, false
+	}
+	for j := range c.b.tokens {
+		c.inB[j], c.stems[1][j] = -1, false
+	}
+	for i := range c.a.tokens {
+		for j := range c.b.tokens {
+			if c.a.tokens[i].hash == c.b.tokens[j].hash {
+				if c.inA[i] < 0 {
+					c.inA[i] = int16(j)
+				}
+				if c.inB[j] < 0 {
+					c.inB[j] = int16(i)
+				}
+			}
+			if c.a.tokens[i].stem == c.b.tokens[j].stem {
+				c.stems[0][i], c.stems[1][j] = true, true
+			}
+		}
+	}
+	for side, s := range [2]*Side{c.a, c.b} {
+		for i := range s.tokens {
+			if !s.tokens[i].stop && !c.stems[side][i] {
+				c.unmatched[side][c.unmatchedN[side]] = int16(i)
+				c.unmatchedN[side]++
+			}
+		}
+	}
+}
+
+func (c *comparison) overlaps(f *Features) {
+	var both, either, bothWeight, eitherWeight, stems, stemsEither, rarest float32
+	var weight, common [2]float32
+	for side, s := range [2]*Side{c.a, c.b} {
+		in := c.inA[:]
+		if side == 1 {
+			in = c.inB[:]
+		}
+		for i := range s.tokens {
+			t := &s.tokens[i]
+			weight[side] += t.idf
+			if in[i] >= 0 {
+				common[side] += t.idf
+			}
+			if !t.stop {
+				stemsEither++
+				if c.stems[side][i] {
+					stems++
+					rarest = max(rarest, t.idf)
+				}
+			}
+		}
+	}
+	for i := range c.a.tokens {
+		either++
+		eitherWeight += c.a.tokens[i].idf
+		if c.inA[i] >= 0 {
+			both++
+			bothWeight += c.a.tokens[i].idf
+		}
+	}
+	for j := range c.b.tokens {
+		if c.inB[j] < 0 {
+			either++
+			eitherWeight += c.b.tokens[j].idf
+		}
+	}
+	f[cosine] = embed.Cosine(&c.a.vector, &c.b.vector)
+	f[wordOverlap], f[weightOverlap] = ratio(both, either), ratio(bothWeight, eitherWeight)
+	f[leastContained], f[mostContained] = order2(ratio(common[0], weight[0]), ratio(common[1], weight[1]))
+	f[stemOverlap] = ratio(stems, stemsEither)
+	f[sharedContent], f[sharedRarest] = stems/2, rarest
+	f[pairOverlap] = c.pairs()
+	f[gramOverlap] = jaccard(c.a.grams, c.b.grams)
+}
+
+// pairs is how many of the neighbouring words of a are neighbours in b too.
+func (c *comparison) pairs() float32 {
+	a, b := c.a.tokens, c.b.tokens
+	if len(a) < 2 || len(b) < 2 {
+		return 0
+	}
+	var both float32
+	for i := 0; i+1 < len(a); i++ {
+		if c.inA[i] < 0 || c.inA[i+1] < 0 {
+			continue
+		}
+		for j := 0; j+1 < len(b); j++ {
+			if a[i].hash == b[j].hash && a[i+1].hash == b[j+1].hash {
+				both++
+				break
+			}
+		}
+	}
+	return both / (float32(len(a)+len(b)-2) - both)
+}
+
+// alignments measures how well the words of one side are meant by the other, where they are not repeated.
+func (c *comparison) alignments(f *Features) {
+	var mean, unmatched, worst, heaviest, lost [2]float32
+	for side := range 2 {
+		s, other := c.a, c.b
+		in := c.inA[:]
+		if side == 1 {
+			s, other = other, s
+			in = c.inB[:]
+		}
+		var sum, weight float32
+		worst[side], unmatched[side] = 1, 1
+		var unmatchedSum, unmatchedWeight float32
+		for i := range s.tokens {
+			t := &s.tokens[i]
+			c.best[i] = 1
+			if in[i] < 0 {
+				c.best[i] = closest(t, other)
+			}
+			sum += t.idf * c.best[i]
+			weight += t.idf
+			if t.stop || c.stems[side][i] {
+				continue
+			}
+			best := c.best[i]
+			unmatchedSum += t.idf * best
+			unmatchedWeight += t.idf
+			worst[side] = min(worst[side], best)
+			heaviest[side] = max(heaviest[side], t.idf*(1-best))
+			lost[side] += t.idf * (1 - best)
+		}
+		mean[side] = ratio(sum, weight)
+		if unmatchedWeight > 0 {
+			unmatched[side] = unmatchedSum / unmatchedWeight
+		}
+		f[allUnmatched] += unmatchedWeight
+	}
+	f[leastAligned], f[mostAligned] = order2(mean[0], mean[1])
+	f[leastUnmatched], f[mostUnmatched] = order2(unmatched[0], unmatched[1])
+	f[leastWorst], f[mostWorst] = order2(worst[0], worst[1])
+	f[leastHeaviest], f[mostHeaviest] = order2(heaviest[0], heaviest[1])
+	f[leastLost], f[mostLost] = order2(lost[0], lost[1])
+	f[fewerUnmatched], f[moreUnmatched] = order2(float32(c.unmatchedN[0]), float32(c.unmatchedN[1]))
+	f[opposites] = c.opposites()
+}
+
+// closest is the cosine of a word to the nearest of the other side.
+func closest(t *token, other *Side) float32 {
+	best := float32(0)
+	for j := range other.tokens {
+		if other.tokens[j].stop && !t.stop {
+			continue
+		}
+		best = max(best, embed.Cosine(&t.vector, &other.tokens[j].vector))
+	}
+	return min(best, 1)
+}
+
+// opposites counts words of one side whose antonym stands on the other.
+func (c *comparison) opposites() float32 {
+	var n float32
+	for _, i := range c.unmatched[0][:c.unmatchedN[0]] {
+		for _, j := range c.unmatched[1][:c.unmatchedN[1]] {
+			if slices.Contains(c.a.tokens[i].antonyms, c.b.tokens[j].stem) || prefixed(c.a.word(i), c.b.word(j)) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func ratio(a, b float32) float32 {
+	if b == 0 {
+		return 0
+	}
+	return a / b
+}
+
+func order2(a, b float32) (float32, float32) { return min(a, b), max(a, b) }
+
+// jaccard compares two ascending sets.
+func jaccard(a, b []uint32) float32 {
+	both, i, j := 0, 0, 0
+	for i < len(a) && j < len(b) {
+		switch {
+		case a[i] == b[j]:
+			both++
+			i++
+			j++
+		case a[i] < b[j]:
+			i++
+		default:
+			j++
+		}
+	}
+	if all := len(a) + len(b) - both; all > 0 {
+		return float32(both) / float32(all)
+	}
+	return 0
+}

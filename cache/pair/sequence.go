@@ -1,0 +1,305 @@
+package pair
+
+import (
+	"slices"
+	"strings"
+
+	"bursar/cache/embed"
+)
+
+// literals measures what must agree to the letter.
+func (c *comparison) literals(f *Features) {
+	a, b := c.a, c.b
+	differ, clash := c.numbers()
+	f[numbersDiffer], f[numbersClash] = truth(differ), truth(clash)
+	f[namesDiffer] = truth(!sameSet(a.names, b.names))
+	f[negationOdd] = truth(a.negated%2 != b.negated%2)
+	f[negationGap] = float32(max(a.negated-b.negated, b.negated-a.negated))
+	f[quotesDiffer] = truth(a.quotes != b.quotes)
+	f[datesDiffer] = truth(!sameSet(a.dates, b.dates))
+	f[tonguesDiffer] = truth(!sameSet(a.tongues, b.tongues))
+	missing := c.entities()
+	f[entitiesMissing] = float32(missing[0] + missing[1])
+	f[entitiesClash] = truth(missing[0] > 0 && missing[1] > 0)
+	for i := range a.tokens {
+		if a.tokens[i].entity && c.inA[i] >= 0 {
+			f[entitiesShared]++
+		}
+	}
+	f[aroundRole] = truth(c.rolesSwapped())
+}
+
+// entities counts the names of each side that the other lacks.
+func (c *comparison) entities() (missing [2]int) {
+	for i := range c.a.tokens {
+		if c.a.tokens[i].entity && c.inA[i] < 0 {
+			missing[0]++
+		}
+	}
+	for j := range c.b.tokens {
+		if c.b.tokens[j].entity && c.inB[j] < 0 {
+			missing[1]++
+		}
+	}
+	return missing
+}
+
+// numbers tells whether the sides have other numbers, and whether both have some. A number differs from itself in another unit, but not
+// from itself without one.
+func (c *comparison) numbers() (differ, clash bool) {
+	a, b := c.a.numbers, c.b.numbers
+	covers := func(of, by []number) bool {
+		for _, x := range of {
+			if !slices.ContainsFunc(by, func(y number) bool {
+				return x.digits == y.digits && (x.unit == y.unit || x.unit == 0 || y.unit == 0)
+			}) {
+				return false
+			}
+		}
+		return true
+	}
+	differ = !covers(a, b) || !covers(b, a)
+	return differ, differ && len(a) > 0 && len(b) > 0
+}
+
+func sameSet(a, b []uint64) bool {
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			return false
+		}
+	}
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			return false
+		}
+	}
+	return true
+}
+
+// roles are words after which it matters who or what stands.
+var roles = func() []uint64 {
+	var hashes []uint64
+	for w := range strings.FieldsSeq("from to before after than over under into onto by versus vs against between instead for of above below behind without") {
+		hashes = append(hashes, hashWord(w))
+	}
+	return hashes
+}()
+
+// rolesSwapped tells whether a word with a role has another filler in each question although both name both fillers: from Oslo to Rome and
+// from Rome to Oslo. Names that change places around other words count too.
+func (c *comparison) rolesSwapped() bool {
+	for i := range c.a.tokens {
+		if !slices.Contains(roles, mix(c.a.tokens[i].hash)) {
+			continue
+		}
+		filler := c.a.filler(i)
+		if filler < 0 || c.inA[filler] < 0 {
+			continue
+		}
+		for j := range c.b.tokens {
+			if c.b.tokens[j].hash != c.a.tokens[i].hash {
+				continue
+			}
+			other := c.b.filler(j)
+			if other >= 0 && c.b.tokens[other].hash != c.a.tokens[filler].hash && c.inB[other] >= 0 && !c.hasRole(c.b, c.a.tokens[i].hash, c.a.tokens[filler].hash) {
+				return true
+			}
+		}
+	}
+	return c.namesSwapped()
+}
+
+// filler is the first word of content after a role within three words; -1 if there is none.
+func (s *Side) filler(i int) int {
+	for j := i + 1; j < len(s.tokens) && j <= i+3; j++ {
+		if !s.tokens[j].stop {
+			return j
+		}
+	}
+	return -1
+}
+
+// hasRole tells whether a side has this filler after this role anywhere.
+func (c *comparison) hasRole(s *Side, role, filler uint64) bool {
+	for i := range s.tokens {
+		if s.tokens[i].hash == role {
+			if j := s.filler(i); j >= 0 && s.tokens[j].hash == filler {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesSwapped tells whether two names stand in one order here and in the other there, and no preposition explains it.
+func (c *comparison) namesSwapped() bool {
+	before := -1
+	for i := range c.a.tokens {
+		t := &c.a.tokens[i]
+		if !t.entity && !t.digit || c.inA[i] < 0 {
+			continue
+		}
+		if before >= 0 && c.inA[before] > c.inA[i] && t.hash != c.a.tokens[before].hash && !c.explained(before) && !c.explained(i) {
+			return true
+		}
+		before = i
+	}
+	return false
+}
+
+// explained tells whether a word of a stands after the same role in b.
+func (c *comparison) explained(i int) bool {
+	if i == 0 || c.inA[i] == 0 {
+		return false
+	}
+	p, q := &c.a.tokens[i-1], &c.b.tokens[c.inA[i]-1]
+	return p.hash == q.hash && slices.Contains(roles, mix(p.hash))
+}
+
+// shape measures openings, endings and lengths.
+func (c *comparison) shape(f *Features) {
+	a, b := c.a.tokens, c.b.tokens
+	f[questionWord] = truth(c.a.wh != c.b.wh)
+	f[firstWord] = truth(len(a) > 0 && len(b) > 0 && a[0].hash == b[0].hash)
+	f[firstWords] = truth(len(a) > 1 && len(b) > 1 && a[0].hash == b[0].hash && a[1].hash == b[1].hash)
+	f[lastWord] = truth(c.a.lastContent() == c.b.lastContent())
+	f[shorter], f[longer] = order2(float32(len(a)), float32(len(b)))
+	f[lengthRatio] = ratio(f[shorter], f[longer])
+}
+
+func (s *Side) lastContent() uint64 {
+	for i := len(s.tokens) - 1; i >= 0; i-- {
+		if !s.tokens[i].stop {
+			return s.tokens[i].hash
+		}
+	}
+	return 0
+}
+
+// sequence measures order: what is common in the same order, what is inverted, and whether just one stretch was replaced.
+func (c *comparison) sequence(f *Features) {
+	a, b := c.a.tokens, c.b.tokens
+	prefix, suffix := 0, 0
+	for prefix < len(a) && prefix < len(b) && a[prefix].hash == b[prefix].hash {
+		prefix++
+	}
+	for suffix < len(a)-prefix && suffix < len(b)-prefix && a[len(a)-1-suffix].hash == b[len(b)-1-suffix].hash {
+		suffix++
+	}
+	f[prefixShare], f[suffixShare] = ratio(float32(prefix), f[longer]), ratio(float32(suffix), f[longer])
+	f[substitution] = replaced(a[prefix:len(a)-suffix], b[prefix:len(b)-suffix], prefix+suffix)
+	f[order] = c.common()
+	last := int16(-1)
+	for i := range a {
+		if a[i].stop || c.inA[i] < 0 {
+			continue
+		}
+		if last >= 0 && c.inA[i] < last {
+			f[inversions]++
+		}
+		last = c.inA[i]
+	}
+}
+
+// replaced is how far apart two short stretches are that differ between questions otherwise equal; 0 if they are not of that kind.
+func replaced(a, b []token, equal int) float32 {
+	if equal < 2 || len(a) == 0 || len(b) == 0 || len(a) > 3 || len(b) > 3 {
+		return 0
+	}
+	least := float32(1)
+	for i := range a {
+		if a[i].stop || a[i].digit {
+			continue
+		}
+		best := float32(0)
+		for j := range b {
+			best = max(best, embed.Cosine(&a[i].vector, &b[j].vector))
+		}
+		least = min(least, best)
+	}
+	return 1 - min(least, 1)
+}
+
+// common is the longest common subsequence of the words that both have, as a share of the shorter list of them.
+func (c *comparison) common() float32 {
+	na := 0
+	for i := range c.a.tokens {
+		if c.inA[i] >= 0 {
+			c.positions[na] = int16(i)
+			na++
+		}
+	}
+	nb := 0
+	for j := range c.b.tokens {
+		if c.inB[j] >= 0 {
+			c.best[nb] = float32(j)
+			nb++
+		}
+	}
+	if na == 0 || nb == 0 {
+		return 0
+	}
+	na, nb = min(na, 48), min(nb, 48)
+	previous, current := &c.lcs[0], &c.lcs[1]
+	clear(previous[:nb+1])
+	for i := range na {
+		current[0] = 0
+		x := c.a.tokens[c.positions[i]].hash
+		for j := range nb {
+			if x == c.b.tokens[int(c.best[j])].hash {
+				current[j+1] = previous[j] + 1
+			} else {
+				current[j+1] = max(current[j], previous[j+1])
+			}
+		}
+		previous, current = current, previous
+	}
+	return float32(previous[nb]) / float32(min(na, nb))
+}
+
+// prefixed tells whether one word is the other with a prefix that turns it round: lock and unlock.
+func prefixed(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	if len(a) < 3 || !strings.EqualFold(b[len(b)-len(a):], a) {
+		return false
+	}
+	switch strings.ToLower(b[:len(b)-len(a)]) {
+	case "un", "in", "im", "il", "ir", "dis", "de", "non", "non-", "anti", "mis":
+		return true
+	}
+	return false
+}
+
+func truth(b bool) float32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// readGrams collects the distinct character 3- and 4-grams of the words.
+func (s *Side) readGrams() {
+	for i := range s.tokens {
+		word := s.word(int16(i))
+		for n := 3; n <= 4; n++ {
+			for j := -1; j+n <= len(word)+1; j++ {
+				h := uint32(2166136261)
+				for k := j; k < j+n; k++ {
+					c := byte(' ')
+					if k >= 0 && k < len(word) {
+						c = word[k]
+						if 'A' <= c && c <= 'Z' {
+							c += 'a' - 'A'
+						}
+					}
+					h = (h ^ uint32(c)) * 16777619
+				}
+				s.grams = append(s.grams, h)
+			}
+		}
+	}
+	slices.Sort(s.grams)
+	s.grams = slices.Compact(s.grams)
+}

@@ -1,0 +1,42 @@
+package semantic
+
+// Counts tell what a partition has seen.
+type Counts struct {
+	Verdicts     [verdictCount]uint64
+	Checked      uint64 // shadow checks that were answered
+	CheckedWrong uint64 // of them, those with another answer
+	Condemned    uint64 // answers that were reported to be wrong
+}
+
+func (c *Counts) add(o Counts) {
+	for v := range o.Verdicts {
+		c.Verdicts[v] += o.Verdicts[v]
+	}
+	c.Checked += o.Checked
+	c.CheckedWrong += o.CheckedWrong
+	c.Condemned += o.Condemned
+}
+
+// Of returns how many lookups had a verdict.
+func (c *Counts) Of(v Verdict) uint64 { return c.Verdicts[v] }
+
+// State is how a partition stands.
+type State struct {
+	Counts
+	Entries   int
+	Answers   int     // that differ
+	Confirmed bool    // the partition's own evidence certifies what it serves
+	Estimate  float64 // wrong share of its hits by the labels so far, with their error; 1 without a certificate
+	Bound     float64 // wrong share that its hits exceed with 5 % chance at most, by betting; 1 without a certificate
+	Labels    int     // questions that labelled a candidate or became one
+}
+
+// State tells how the partition stands.
+func (p *Partition) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return State{
+		Counts: p.counts, Entries: p.index.Len(), Answers: len(p.classes), Confirmed: p.gate.certified(), Estimate: p.gate.estimate,
+		Bound: p.gate.bound(), Labels: p.learned,
+	}
+}
