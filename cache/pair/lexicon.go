@@ -63,7 +63,8 @@ func stemOfWord(w string) uint64 {
 const stopWords = `a an the of to in on at for by with from and or is are was were be been am do does did i you he she it we they me my your
 his her its our their this that these those there here what which who whom whose when where why how can could should would will shall may might
 must have has had as if so than then too very just about into over out up down please any some get us him them i'm i've i'd i'll you're it's
-that's what's how's where's who's there's let's also really actually tell know want need like`
+that's what's how's where's who's there's let's also really actually tell know want need like much many
+explain wondering`
 
 const negations = `not no never none neither nor without cannot can't don't doesn't didn't isn't aren't wasn't weren't won't wouldn't shouldn't
 couldn't haven't hasn't hadn't mustn't needn't dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt havent hasnt cant nobody nothing nowhere

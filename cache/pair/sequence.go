@@ -7,6 +7,26 @@ import (
 	"bursar/cache/embed"
 )
 
+// rephrased tells whether two questions have the same content words in the same order, the same question word and the same words with a
+// role, and so differ in nothing but how the question is put.
+func (c *comparison) rephrased(f *Features) bool {
+	if f[moreUnmatched] > 0 || f[inversions] > 0 || f[questionWord] > 0 || c.a.wh == 0 || c.a.content == 0 {
+		return false
+	}
+	for _, side := range [2]*Side{c.a, c.b} {
+		in := c.inA[:]
+		if side == c.b {
+			in = c.inB[:]
+		}
+		for i := range side.tokens {
+			if in[i] < 0 && slices.Contains(roles, mix(side.tokens[i].hash)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // literals measures what must agree to the letter.
 func (c *comparison) literals(f *Features) {
 	a, b := c.a, c.b
@@ -79,7 +99,7 @@ func sameSet(a, b []uint64) bool {
 // roles are words after which it matters who or what stands.
 var roles = func() []uint64 {
 	var hashes []uint64
-	for w := range strings.FieldsSeq("from to before after than over under into onto by versus vs against between instead for of above below behind without") {
+	for w := range strings.FieldsSeq("from to in on at with about through before after than over under into onto by versus vs against between instead for of above below behind without") {
 		hashes = append(hashes, hashWord(w))
 	}
 	return hashes
@@ -206,9 +226,13 @@ func replaced(a, b []token, equal int) float32 {
 	if equal < 2 || len(a) == 0 || len(b) == 0 || len(a) > 3 || len(b) > 3 {
 		return 0
 	}
+	tells := func(t token) bool { return !t.stop && !t.digit }
+	if !slices.ContainsFunc(a, tells) || !slices.ContainsFunc(b, tells) {
+		return 0
+	}
 	least := float32(1)
 	for i := range a {
-		if a[i].stop || a[i].digit {
+		if !tells(a[i]) {
 			continue
 		}
 		best := float32(0)

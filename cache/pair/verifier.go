@@ -35,6 +35,9 @@ type Judgement struct {
 	Conflict Conflict // what speaks against it whatever the estimate
 }
 
+// likely is the least estimate of questions that are only put otherwise.
+const likely = 0.9
+
 var comparisons = sync.Pool{New: func() any { return new(comparison) }}
 
 // Judge compares two questions.
@@ -47,6 +50,9 @@ func (v *Verifier) Judge(a, b *Side) Judgement {
 	c.put(a, b)
 	c.measure(&f)
 	j := Judgement{Conflict: c.conflict(&f), Same: v.trees.probability(&f)}
+	if j.Conflict == NoConflict && c.rephrased(&f) {
+		j.Same = max(j.Same, likely)
+	}
 	c.a, c.b = nil, nil
 	comparisons.Put(c)
 	return j

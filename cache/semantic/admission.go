@@ -76,17 +76,35 @@ revoke grant reset renew upgrade downgrade purchase install uninstall charge shi
 // before may stand in front of a deed.
 var before = set(`please kindly can could would will you just hey hi hello now i i'd want need like to would let's let me us go ahead and immediately`)
 
-// ordersDeed tells whether the first word that is not mere courtesy is a deed. "How do I cancel" asks to say something.
+// ordersDeed tells whether the first word that is not mere courtesy is a deed, or is said as one: a verb at the beginning, and right after it
+// what it is to be done to. "How do I cancel" asks to say something, and so does "explain the".
 func ordersDeed(words []string) bool {
-	for _, w := range words {
+	for i, w := range words {
+		w, _, _ = strings.Cut(w, "'") // what's is what
 		if _, polite := before[w]; polite {
 			continue
 		}
-		_, deed := deeds[w]
-		return deed
+		if _, deed := deeds[w]; deed {
+			return true
+		}
+		if _, asks := sayings[w]; asks || i+1 == len(words) {
+			return false
+		}
+		_, object := objects[words[i+1]]
+		return object
 	}
 	return false
 }
+
+// sayings begin what asks to say something.
+var sayings = set(`what which who whom whose when where why how is are was were do does did has have had should shall may might must am if in on at
+for from with about after before during since under over between the a an my our your his her its their this that these those it there i we you he
+she they not no or any some all every each more show tell explain describe define list give write translate summarize summarise compare find
+name say spell convert calculate compute count solve prove read rewrite rephrase draft suggest recommend outline generate analyze analyse check
+help clarify discuss identify state provide get see know understand looking need wondering using mean means and but so because while as than`)
+
+// objects begin what a deed is done to.
+var objects = set(`my the a an this that these those our your his her its their all it them me every both`)
 
 var english = set(`the a an of to in on at for by with from and or is are was were be do does did i you he she it we they my your his her its our their this that
 these those there what which who when where why how can could should would will have has had if not no me please get any some about as`)

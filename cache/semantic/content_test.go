@@ -36,7 +36,9 @@ func TestAdmission(t *testing.T) {
 	}
 	f("How do I cancel a booking?", Admitted)
 	f("What does the premium plan cost?", Admitted)
+	f("What's the warranty of the pump?", Admitted)
 	f("Cancel my booking", Action)
+	f("Paint the wall, please", Action)
 	f("Could you please send the report to Ann?", Action)
 	f("What is the latest release?", Fresh)
 	f("Is the office open today?", Fresh)

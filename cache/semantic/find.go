@@ -136,7 +136,7 @@ func (p *Partition) bySelf(q *Question) bool {
 }
 
 // sure is the verifier's estimate above which it alone is believed.
-const sure = 0.9
+const sure = 0.8
 
 // serve draws whether a hit is checked. Doubt attracts checks: where they are needed they are many, and where all is well they cost little.
 func (p *Partition) serve(q *Question) Verdict {
