@@ -31,6 +31,10 @@ type Metrics struct {
 	models     sync.Map // targets that have series
 	modelCount atomic.Int64
 
+	tally  cacheTally
+	lookup *prometheus.HistogramVec
+	hits   *prometheus.CounterVec
+
 	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
 }
 
@@ -62,11 +66,16 @@ func NewMetrics() *Metrics {
 			Namespace: "bursar", Name: "warnings_total", Help: "Faults of the house that no client heard of; the log has them.",
 		}),
 	}
+	m.hits = counter("cache_saved_usd_total", "What cached answers would have cost, in US dollars.", "team", "rule")
+	m.lookup = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "bursar", Name: "cache_lookup_seconds", Help: "Time in the lookup step, by result; shared ones include the wait.",
+		Buckets: []float64{.00001, .00003, .0001, .0003, .001, .003, .005, .01, .1, 1, 10, 60},
+	}, []string{"result"})
 	steps := counter("step_seconds_total", "Time spent in each of the nine steps.", "step")
 	for i := range m.steps {
 		m.steps[i] = steps.WithLabelValues(exchange.Step(i).String())
 	}
-	m.registry.MustRegister(m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
+	m.registry.MustRegister(m.hits, m.lookup, m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -93,6 +102,7 @@ func (m *Metrics) Record(x *exchange.Exchange) {
 	}
 	s := m.find(key)
 	out := &x.Outcome
+	m.recordCache(x)
 	s.requests.Inc()
 	s.duration.Observe(out.Duration.Seconds())
 	if out.FirstByte > 0 {
@@ -115,6 +125,23 @@ func (m *Metrics) Record(x *exchange.Exchange) {
 	}
 	for i, took := range out.Steps {
 		m.steps[i].Add(took.Seconds())
+	}
+}
+
+// recordCache counts what the cache did.
+func (m *Metrics) recordCache(x *exchange.Exchange) {
+	m.tally.record(x)
+	out := &x.Outcome
+	if out.Cache == "off" || out.Cache == "" {
+		return
+	}
+	result := out.Cache
+	if out.Reason == exchange.ReasonSharedHit {
+		result = "shared" // it waited for an answer to be made
+	}
+	m.lookup.WithLabelValues(result).Observe(out.Steps[exchange.StepLookup].Seconds())
+	if saved := out.Saved[exchange.LeverExact] + out.Saved[exchange.LeverSemantic]; saved > 0 {
+		m.hits.WithLabelValues(x.Identity.Team, x.Decision.Rule).Add(dollars(saved))
 	}
 }
 

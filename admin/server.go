@@ -30,6 +30,7 @@ type Deps struct {
 	Report  func(context.Context) (*ledger.Statement, error)
 	Budgets func(context.Context) ([]Budget, error)
 	Limits  func(context.Context) ([]Limit, error)
+	Cache   Cache
 	Version string
 }
 
@@ -102,6 +103,10 @@ func New(deps Deps) *Server {
 	mux.HandleFunc("GET /admin/budgets", s.budgets)
 	mux.HandleFunc("GET /admin/limits", s.limits)
 	mux.HandleFunc("GET /admin/report", s.report)
+	mux.HandleFunc("GET /admin/cache", s.cacheStats)
+	mux.HandleFunc("GET /admin/cache/why", s.cacheWhy)
+	mux.HandleFunc("POST /admin/cache/purge", s.cachePurge)
+	mux.HandleFunc("POST /admin/cache/false-hit", s.cacheEvict)
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

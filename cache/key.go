@@ -18,6 +18,25 @@ type Key struct {
 // String returns the key in hex, safe to log.
 func (k Key) String() string { return hex.EncodeToString(k.digest[:]) }
 
+// ParseKey reads what String wrote. The scope is not in it: see In.
+func ParseKey(text string) (k Key, ok bool) {
+	digest, err := hex.DecodeString(text)
+	copy(k.digest[:], digest)
+	return k, err == nil && len(digest) == len(k.digest)
+}
+
+// In returns the key as one of a scope. Stores find nothing under it if it is another scope's.
+func (k Key) In(scope string) Key {
+	k.scope = sha256.Sum256([]byte(scope))
+	return k
+}
+
+// IsOf reports whether the key is one of a scope.
+func (k Key) IsOf(scope string) bool { return k == k.In(scope) }
+
+// SameScope reports whether two keys share their answers with the same askers.
+func (k Key) SameScope(o Key) bool { return k.scope == o.scope }
+
 // IsZero reports whether the key names nothing. Stores miss and keep nothing under it.
 func (k Key) IsZero() bool { return k == Key{} }
 

@@ -11,6 +11,7 @@ import (
 // keep stores a complete answer for the next one who asks the same, and gives it to those who wait for it.
 func (s *Server) keep(t *trip, body []byte, stream bool) {
 	a := t.answerOf(body, stream)
+	t.keptAnswer = true
 	life := t.Decision.CacheTTL + t.using.policy.Cache.Stale
 	switch {
 	case t.seat != nil:

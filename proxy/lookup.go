@@ -24,7 +24,7 @@ func (s *Server) lookup(t *trip) (answered bool, fault *exchange.Fault) {
 		if fault := t.readNamespace(); fault != nil {
 			return false, fault
 		}
-		t.key = t.cacheKey()
+		t.key, t.parts = t.cacheKey(), t.keyParts(t.parts[:0])
 		if answered, fault = s.seek(t, &w); answered || fault != nil {
 			return answered, fault
 		}

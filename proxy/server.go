@@ -39,6 +39,7 @@ type Server struct {
 	settling settler
 	alone    alone
 	renewing refreshes
+	diary    diary
 
 	calibration tokens.Calibration
 
@@ -230,6 +231,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 	switch path := string(ctx.Path()); {
 	case path == "/v1/chat/completions" && ctx.IsPost():
 		s.serve(ctx)
+	case path == "/v1/bursar/false-hit" && ctx.IsPost():
+		s.falseHit(ctx)
 	case path == "/v1/models" && ctx.IsGet():
 		s.models(ctx)
 	default:

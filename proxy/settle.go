@@ -96,6 +96,7 @@ func (s *Server) end(t *trip) {
 	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
 	}
+	s.diary.note(t)
 	for _, observe := range s.Observe {
 		observe(&t.Exchange)
 	}

@@ -29,6 +29,7 @@ type trip struct {
 	estimate int64         // the same as we count them
 
 	key       cache.Key
+	parts     []part // digests of what the key is made of
 	namespace string // the client's own, of the cache
 	caching   exchange.CacheMode
 	mark      cache.Mark    // what had been purged when it was asked
@@ -37,6 +38,8 @@ type trip struct {
 	freshFor  time.Duration // of what was stored; negative if it is stale
 	behind    bool          // no client waits: it fetches anew what was stale
 	refreshes *cache.Seat   // the seat that it fetches for
+
+	keptAnswer bool // its answer was fit to be given again
 
 	candidate  int // index into Decision.Candidates of the one being tried
 	charges    []budget.Charge
@@ -93,11 +96,11 @@ func (t *trip) enter(step exchange.Step) {
 func (t *trip) release() {
 	const keep = 256 << 10
 	envelope, body, seeded, recorded, charges, touched := t.envelope, t.body, t.seeded, t.recorded, t.charges[:0], t.touched[:0]
-	limits, slowed, counted := t.limits[:0], t.slowed[:0], t.counted[:0]
+	limits, slowed, counted, parts := t.limits[:0], t.slowed[:0], t.counted[:0], t.parts[:0]
 	envelope.Reset()
 	if cap(body) > keep {
 		body = nil
 	}
-	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], recorded: recorded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted}
+	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], recorded: recorded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted, parts: parts}
 	trips.Put(t)
 }

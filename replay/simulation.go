@@ -126,11 +126,14 @@ func (s *Simulation) hit(r *Record, f *exchange.Facts, d *exchange.Decision) boo
 
 func (s *Simulation) remember(r *Record, f *exchange.Facts, d *exchange.Decision, c *exchange.Candidate) {
 	if r.Key != 0 && (d.Cache == exchange.CacheOn || d.Cache == exchange.CacheRefresh) {
-		name, from := answer{r.Key, d.Model}, f.At.Add(r.Took)
+		name, from := answer{r.Key, d.Model}, f.At // equal requests that come while it is under way share its answer
+		if d.Cache == exchange.CacheRefresh {
+			from = f.At.Add(r.Took)
+		}
 		if old, ok := s.stored[name]; ok && f.At.Before(old.until) {
 			from = old.from
 		}
-		s.stored[name] = kept{from, f.At.Add(r.Took + s.policy.Cache.TTL)}
+		s.stored[name] = kept{from, f.At.Add(r.Took + d.CacheTTL)}
 	}
 	if f.Conversation == 0 {
 		return

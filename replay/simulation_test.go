@@ -102,7 +102,7 @@ func TestHits(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{
-		{0, false}, {time.Second, false}, // the first one's answer is not there yet
+		{0, false}, {time.Second, true}, // the first one is under way, and its answer is shared
 		{3 * time.Second, true}, {59 * time.Minute, true}, {2 * time.Hour, false}, {2*time.Hour + 3*time.Second, true},
 	} {
 		got := ask(c.after, 2*time.Second, false)

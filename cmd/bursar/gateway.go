@@ -108,7 +108,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		return g, err
 	}
 	g.admin = admin.New(admin.Deps{
-		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Limits: g.limits, Version: buildVersion(),
+		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Cache: g.cacheDeps(), Limits: g.limits, Version: buildVersion(),
 	})
 	if err := g.ship(g.name); err != nil {
 		return g, err
@@ -353,6 +353,7 @@ func scopeOf(s *policy.Who) admin.Scope {
 }
 
 func (g *gateway) gauges() {
+	g.metrics.CacheStore(g.stores.cache.Stats)
 	g.metrics.Events(func() map[string]admin.EventTally {
 		all := map[string]admin.EventTally{}
 		for webhook, t := range g.events.Tallies() {

@@ -50,6 +50,7 @@ func commands() []command {
 		{"replay", "-policies F -from DATA_DIR|FILE [-against F] [-since 7d] [-what-if price.TARGET=+20%] [-json]", "decide past requests again under another policy", replayCommand},
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"trim", "-policies F -model M [-json] FILE", "tell what the policy's trims would do to a chat request, and to its cost", trim},
+		{"cache", "stats | why REQUEST_ID | purge -team T|-route R|-model M|-tag N=V|-namespace N|-all | false-hit REQUEST_ID|CACHE_KEY [-admin ADDR] [-json]", "look at the answer cache of a running gateway; take answers out of it", cacheCommand},
 		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
 		{"events", "test -policies F", "send a test event to the policy's webhooks", eventsCommand},
 		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},

@@ -19,10 +19,16 @@ type stores struct {
 		proxy.Budgets
 		Open(context.Context) (int, error)
 	}
-	cache proxy.Cache
+	cache answers
 	keys  *keys.Shared          // nil without a fleet
 	redis redis.UniversalClient // nil without a fleet
 	close func()
+}
+
+// answers is a cache that tells what it has seen.
+type answers interface {
+	proxy.Cache
+	Stats() cache.Stats
 }
 
 // In front of Redis each gateway keeps the answers of the last minute itself: a repeated question then costs no round trip.
