@@ -47,8 +47,8 @@ type fileEntry struct {
 type providerEntry struct {
 	At place
 
-	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Ollama, vLLM, llama.cpp and most others);
-	// targets of the other dialects load, but are not used.
+	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Azure's v1 API, Ollama, vLLM, llama.cpp and most others) and
+	// `anthropic`; targets of the other dialects load, but are not used.
 	Dialect choice `key:"dialect" need:"yes" one:"openai anthropic gemini bedrock azure"`
 	// Root of the API, with its version if it has one in the path.
 	BaseURL text `key:"base_url" need:"yes" like:"https://api.openai.com/v1"`
@@ -63,6 +63,9 @@ type providerEntry struct {
 	Timeouts *timeoutsEntry `key:"timeouts"`
 	// Further attempts on the same target, made only before the first byte of an answer.
 	Retries whole `key:"retries" least:"0" most:"5" usual:"1"`
+	// What happens to members of a request that the provider's dialect has nothing for: `reject` refuses it, naming them; `drop` leaves them out, and names
+	// them in the answer's `x-bursar-dropped` header.
+	Unsupported choice `key:"unsupported" one:"reject drop" usual:"reject"`
 }
 
 // Bounds on the phases of one call to a provider.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,6 +22,7 @@ type Provider struct {
 	OutputField string // max_tokens or max_completion_tokens: how the output cap is sent
 	Timeouts    Timeouts
 	Retries     int    // further attempts on the same target before the first byte of an answer
+	Drop        bool   // drop what its dialect cannot carry, and say so; else such a request is refused
 	Unavailable string // why it cannot serve, "" if it can
 
 	host string // of BaseURL, with its port
@@ -43,8 +45,8 @@ const (
 	usualRetries   = 1
 )
 
-// spoken is the one dialect that this version speaks upstream.
-const spoken = "openai"
+// spoken are the dialects that this version speaks upstream.
+var spoken = []string{"openai", "anthropic"}
 
 func (c *compiler) providers() {
 	file := &c.file.Providers
@@ -65,6 +67,7 @@ func (c *compiler) provider(name string, file *providerEntry) *Provider {
 		KeyEnv: file.KeyEnv.value, APIVersion: file.APIVersion.value, OutputField: file.MaxTokensField.value,
 		Timeouts: c.timeouts(name, file.Timeouts), Retries: usualRetries,
 	}
+	p.Drop = file.Unsupported.value == "drop"
 	if file.Retries.ok {
 		p.Retries = int(file.Retries.value)
 	}
@@ -75,7 +78,7 @@ func (c *compiler) provider(name string, file *providerEntry) *Provider {
 		p.OutputField = outputField(p.host)
 	}
 	c.key(p, file)
-	if file.Dialect.ok && p.Dialect != spoken {
+	if file.Dialect.ok && !slices.Contains(spoken, p.Dialect) {
 		p.Unavailable = fmt.Sprintf("this version does not speak the %s dialect yet", p.Dialect)
 		c.warn(file.Dialect.at, "its targets load but are not used; many providers also offer an API of the openai dialect",
 			"provider %q: %s", name, p.Unavailable)
@@ -160,7 +163,7 @@ func (c *compiler) key(p *Provider, file *providerEntry) {
 	}
 	if p.Key = strings.TrimSpace(c.env(name.value)); p.Key == "" {
 		p.Unavailable = fmt.Sprintf("environment variable %s is not set", name.value)
-		if p.Dialect == spoken {
+		if slices.Contains(spoken, p.Dialect) {
 			c.warn(name.at, "its targets are not used until it is", "provider %q: %s", p.Name, p.Unavailable)
 		}
 	}

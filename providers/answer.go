@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"bursar/dialect"
 	"bursar/internal/jsonspan"
 	"bursar/pricing"
 )
@@ -82,9 +83,17 @@ func (a *Answer) readHead() {
 	}
 }
 
-// judge reads a whole plain answer, and decides whether it is one.
-func (a *Answer) judge(c *Call, now time.Time) *Failure {
+// judge reads a whole plain answer, and decides whether it is one. One of another dialect becomes a chat completion first.
+func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 	a.Body = a.resp.Body()
+	if d != nil && a.Status == http.StatusOK && !c.Stream {
+		completion, err := d.Answer(a.Body, now.Unix())
+		if err != nil {
+			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w (%d bytes)", err, len(a.Body))}
+		}
+		a.resp.SetBody(completion)
+		a.Body = a.resp.Body()
+	}
 	switch {
 	case a.Status == http.StatusOK && c.Stream:
 		return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("asked for a stream, it answered %d bytes of %q", len(a.Body), a.ContentType)}
@@ -95,7 +104,10 @@ func (a *Answer) judge(c *Call, now time.Time) *Failure {
 		return nil
 	}
 	failure := judgeStatus(a.resp, now)
-	a.Refused = failure == nil
+	if a.Refused = failure == nil; a.Refused && d != nil {
+		a.resp.SetBody(d.Refusal(a.Status, a.Body))
+		a.Body = a.resp.Body()
+	}
 	return failure
 }
 

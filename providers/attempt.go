@@ -118,8 +118,8 @@ func (u *Upstream) send(conn *conn, c *Call) error {
 	for _, extra := range c.Headers {
 		h.Set(extra.Name, extra.Value)
 	}
-	if u.auth != "" {
-		h.Set(u.authHeader, u.auth)
+	for _, auth := range u.auth {
+		h.Set(auth.Name, auth.Value)
 	}
 	if c.RequestID != "" {
 		h.Set("X-Client-Request-Id", c.RequestID)
@@ -158,7 +158,7 @@ func (u *Upstream) receive(c *Call, l *line, answer *Answer) (*Answer, *Failure)
 	}
 	l.end(!resp.ConnectionClose() && l.reader.Buffered() == 0)
 	answer.readHead()
-	failure := answer.judge(c, u.cfg.Now())
+	failure := answer.judge(c, u.dialect, u.cfg.Now())
 	if failure != nil {
 		failure.Sent = true
 		answer.Release()

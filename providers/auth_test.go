@@ -1,20 +1,27 @@
 package providers
 
-import "testing"
+import (
+	"slices"
+	"testing"
+
+	"bursar/dialect"
+)
 
 func TestKeyGoesInTheHeaderThatTheProviderReads(t *testing.T) {
-	f := func(base, header, value string) {
+	f := func(base, named, header, value string) {
 		t.Helper()
-		u, err := New(Config{Name: "p", BaseURL: base, Key: "secret"})
+		u, err := New(Config{Name: "p", BaseURL: base, Dialect: named, Key: "secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer u.Close()
-		if u.authHeader != header || u.auth != value {
-			t.Errorf("%s: %s: %s, want %s: %s", base, u.authHeader, u.auth, header, value)
+		if !slices.Contains(u.auth, dialect.Header{Name: header, Value: value}) {
+			t.Errorf("%s: %v, want %s: %s", base, u.auth, header, value)
 		}
 	}
-	f("https://api.openai.com/v1", "Authorization", "Bearer secret")
-	f("https://example.openai.azure.com/openai/v1", "api-key", "secret")
-	f("http://127.0.0.1:11434/v1", "Authorization", "Bearer secret")
+	f("https://api.openai.com/v1", "", "Authorization", "Bearer secret")
+	f("https://example.openai.azure.com/openai/v1", "", "api-key", "secret")
+	f("http://127.0.0.1:11434/v1", "openai", "Authorization", "Bearer secret")
+	f("https://api.anthropic.com", "anthropic", "x-api-key", "secret")
+	f("https://api.anthropic.com", "anthropic", "anthropic-version", "2023-06-01")
 }

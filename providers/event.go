@@ -126,6 +126,19 @@ func indexLineEnd(b []byte) int {
 	return -1
 }
 
+// closeEvent ends the last event of a stream that was closed without the blank line after it. Should the event be half a one, its
+// data will be no JSON.
+func (s *splitter) closeEvent() {
+	rest := s.rest()
+	switch {
+	case len(bytes.Trim(rest, "\r\n")) == 0:
+	case rest[len(rest)-1] == '\n':
+		s.buf = append(s.buf, '\n')
+	default:
+		s.buf = append(s.buf, '\n', '\n')
+	}
+}
+
 // room moves what is left to the front of the buffer and returns it for appending. Events cut off before lose their bytes.
 func (s *splitter) room() []byte {
 	if s.head > 0 {

@@ -29,6 +29,8 @@ func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
 		failure.retry = retriable(status)
 	case status == http.StatusUnauthorized || status == http.StatusPaymentRequired || status == http.StatusForbidden:
 		failure.Cause = CauseCredential
+	case bytes.Contains(body, []byte("credit balance is too low")): // Anthropic answers 400 when our account is empty
+		failure.Cause = CauseCredential
 	case status >= http.StatusBadRequest && isObject(body):
 		return nil
 	default: // a redirect, or the error page of something that is no provider

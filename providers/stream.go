@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"bursar/dialect"
 	"bursar/pricing"
 )
 
@@ -22,6 +23,8 @@ type Stream struct {
 
 	body    framing
 	split   splitter
+	other   dialect.Stream // translates what comes; nil if it is chat completion chunks
+	source  splitter       // what comes, if it is translated
 	scratch []byte
 	begun   bool // the first event was read
 	ahead   Event
@@ -78,7 +81,14 @@ func (s *Stream) Buffered() bool {
 }
 
 // Usage returns what the stream said it used; false if it has not (yet), or says nothing: count OutputText then.
-func (s *Stream) Usage() (pricing.Usage, bool) { return s.usage, s.hasUsage }
+//
+// Some dialects tell of the prompt before they answer: that counts for a stream that was cut.
+func (s *Stream) Usage() (pricing.Usage, bool) {
+	if !s.hasUsage && s.other != nil {
+		return ReadUsage(s.other.Told())
+	}
+	return s.usage, s.hasUsage
+}
 
 // Finish returns the worst finish reason of all choices: "stop" only if each of them is complete, "" if one has not ended.
 func (s *Stream) Finish() string { return s.reasons.worst(s.choices) }
@@ -106,6 +116,9 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 	s := &answer.stream
 	answer.Stream = s
 	s.target, s.line, s.config, s.choices = c.Target, l, &u.cfg, int(max(1, min(c.N, mostChoices)))
+	if u.dialect != nil {
+		s.other = u.dialect.NewStream(u.cfg.Now().Unix())
+	}
 	s.single = answer.resp.ConnectionClose()
 	s.body.start(l.reader, answer.resp.Header.ContentLength())
 	l.conn.idle = u.cfg.Idle
@@ -141,18 +154,29 @@ func (s *Stream) more(wait bool) {
 		s.finish()
 		return
 	}
-	if len(s.split.rest()) > s.config.MaxEvent {
+	in := s.wire()
+	if len(in.rest()) > s.config.MaxEvent {
 		s.fail(errEventTooLong(s.config.MaxEvent))
 		s.finish()
 		return
 	}
-	s.split.buf, s.ended = s.body.fill(s.split.room(), wait)
+	in.buf, s.ended = s.body.fill(in.room(), wait)
 	switch {
 	case errors.Is(s.ended, io.EOF):
-		s.closeEvent()
+		in.closeEvent()
 	case s.ended != nil && s.line.gone():
 		s.Rest()
+		return
 	}
+	s.translate()
+}
+
+// wire is what the provider's bytes are put into.
+func (s *Stream) wire() *splitter {
+	if s.other != nil {
+		return &s.source
+	}
+	return &s.split
 }
 
 // Rest ends a stream whose client has left, and takes down what the provider has sent until then: it was generated, and is billed.
@@ -160,16 +184,19 @@ func (s *Stream) Rest() {
 	if s.closing != nil {
 		return
 	}
+	in := s.wire()
 	if s.line.gone() && s.line.conn.lookOnce() {
 		s.body.err = nil
-		for err := error(nil); err == nil && len(s.split.rest()) <= s.config.MaxEvent; {
-			s.split.buf, err = s.body.fill(s.split.room(), true)
+		for err := error(nil); err == nil && len(in.rest()) <= s.config.MaxEvent; {
+			in.buf, err = s.body.fill(in.room(), true)
 		}
 	}
 	if s.ended == nil {
 		s.ended = ErrClientGone
 	}
 	failed := s.failed
+	s.translate()
+	s.failed = failed
 	for raw := s.cut(); raw != nil && s.closing == nil; raw = s.cut() {
 		_, _ = s.read(raw)
 		s.failed = failed // half an event is no fault of the provider's: it was told to stop
@@ -179,16 +206,24 @@ func (s *Stream) Rest() {
 	}
 }
 
-// closeEvent ends the last event of a stream that was closed without the blank line after it. Should the event be half a one, its
-// data will be no JSON.
-func (s *Stream) closeEvent() {
-	rest := s.split.rest()
-	switch {
-	case len(bytes.Trim(rest, "\r\n")) == 0:
-	case rest[len(rest)-1] == '\n':
-		s.split.buf = append(s.split.buf, '\n')
-	default:
-		s.split.buf = append(s.split.buf, '\n', '\n')
+// translate turns the events that have come into those of a chat completion, if they are not.
+func (s *Stream) translate() {
+	if s.other == nil {
+		return
+	}
+	s.split.room()
+	for raw := s.source.next(); raw != nil; raw = s.source.next() {
+		var event Event
+		event, s.scratch = readEvent(raw, 0, s.scratch)
+		if len(event.Data) == 0 {
+			continue
+		}
+		var err error
+		if s.split.buf, err = s.other.Event(s.split.buf, event.Data); err != nil {
+			s.fail(fmt.Errorf("an event of %d bytes cannot be translated: %w", len(event.Data), err))
+			s.ended = err
+			return
+		}
 	}
 }
 
@@ -274,6 +309,7 @@ const mostKept = 64 << 10
 func (s *Stream) reuse(old *Stream) {
 	*s = Stream{scratch: keep(old.scratch), model: old.model[:0], text: keep(old.text)}
 	s.split.reset(keep(old.split.buf))
+	s.source.reset(keep(old.source.buf))
 	s.reasons.reset(old.reasons)
 }
 

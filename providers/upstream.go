@@ -16,18 +16,21 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"bursar/dialect"
+	"bursar/exchange"
 )
 
 // Upstream is one provider: its connections, its credentials, and a breaker for each of its targets. It is safe for concurrent use.
 type Upstream struct {
-	cfg        Config
-	host       string // for the Host header
-	base       string // path of the base URL, no slash at its end
-	chat       string // path and query of chat completions
-	tail       string // query of every request
-	auth       string // value of the header that carries the key, "" for none
-	authHeader string // its name
-	pool       *fasthttp.HostClient
+	cfg     Config
+	host    string           // for the Host header
+	base    string           // path of the base URL, no slash at its end
+	chat    string           // path and query of chat completions
+	tail    string           // query of every request
+	auth    []dialect.Header // what carries the key, and what else the dialect wants with every request
+	dialect *dialect.Dialect // nil for openai
+	pool    *fasthttp.HostClient
 
 	staleWithin time.Duration // how soon a connection breaks that was dead before the request
 
@@ -41,7 +44,7 @@ type Upstream struct {
 // Config says where a provider is and how long it may take.
 type Config struct {
 	Name       string      // name of the provider in the policy
-	Dialect    string      // "openai", the default: chat completions as OpenAI, vLLM, llama.cpp, Ollama and most others speak them
+	Dialect    string      // "openai", the default: chat completions as OpenAI, vLLM, llama.cpp, Ollama and most others speak them; or see package dialect
 	BaseURL    string      // http or https, with the path before /chat/completions: https://api.openai.com/v1
 	Key        string      // sent as a bearer token; "" sends none
 	APIVersion string      // sent as the query parameter api-version, if any
@@ -75,8 +78,8 @@ func (c *Config) Validate() error {
 	if c.Name == "" {
 		return errors.New("a provider needs a name")
 	}
-	if c.Dialect != "" && c.Dialect != "openai" {
-		return fmt.Errorf("provider %q: dialect %q is not known: write openai", c.Name, c.Dialect)
+	if _, known := dialect.Find(c.Dialect); !known {
+		return fmt.Errorf("provider %q: dialect %q is not known: write one of %s", c.Name, c.Dialect, strings.Join(dialect.Names(), ", "))
 	}
 	u, err := url.Parse(c.BaseURL)
 	switch {
@@ -127,13 +130,17 @@ func New(cfg Config) (*Upstream, error) {
 	if cfg.APIVersion != "" {
 		u.tail = "?api-version=" + url.QueryEscape(cfg.APIVersion)
 	}
-	u.chat = u.base + "/chat/completions" + u.tail
-	if cfg.Key != "" {
-		u.authHeader, u.auth = "Authorization", "Bearer "+cfg.Key
-		if strings.HasSuffix(base.Hostname(), ".azure.com") { // Azure takes bearer tokens for users only, and keys in a header of its own
-			u.authHeader, u.auth = "api-key", cfg.Key
-		}
+	path := "/chat/completions"
+	u.dialect, _ = dialect.Find(cfg.Dialect)
+	switch {
+	case u.dialect != nil:
+		path, u.auth = u.dialect.Path(u.base), u.dialect.Auth(cfg.Key)
+	case cfg.Key != "" && strings.HasSuffix(base.Hostname(), ".azure.com"): // Azure takes bearer tokens for users only, and keys in a header of its own
+		u.auth = []dialect.Header{{Name: "api-key", Value: cfg.Key}}
+	case cfg.Key != "":
+		u.auth = []dialect.Header{{Name: "Authorization", Value: "Bearer " + cfg.Key}}
 	}
+	u.chat = u.base + path + u.tail
 	u.pool = &fasthttp.HostClient{
 		Addr:                base.Host,
 		Dial:                newDialer(base, cfg.TLS, cfg.Connect).dial,
@@ -146,6 +153,15 @@ func New(cfg Config) (*Upstream, error) {
 		WriteBufferSize:  16 << 10,
 	}
 	return u, nil
+}
+
+// Carry carries a chat completion over to the provider's dialect. Dropped are the members that it has nothing for, if drop allows that;
+// else they are a fault, and nothing should be sent. A provider of the openai dialect gets the body as it is.
+func (u *Upstream) Carry(body []byte, drop bool) (carried []byte, dropped []string, fault *exchange.Fault) {
+	if u.dialect == nil {
+		return body, nil, nil
+	}
+	return u.dialect.Request(body, dialect.Options{Drop: drop})
 }
 
 // Name returns the provider's name in the policy.

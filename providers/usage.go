@@ -12,7 +12,7 @@ import (
 // counts are the members of a provider's usage object, as it says them.
 type counts struct {
 	prompt, completion, total           int64
-	cached, hit, written                int64 // of the prompt; hit is DeepSeek's word for cached
+	cached, hit, written, written1h     int64 // of the prompt; hit is DeepSeek's word for cached; written1h is part of written, and package dialect's word
 	audioIn, imageIn                    int64
 	reasoning, audioOut, imageOut       int64
 	hasPrompt, hasCompletion, hasCached bool
@@ -64,6 +64,8 @@ func (c *counts) promptDetails(w *jsonspan.Walker, text []byte) {
 			c.hasCached = takeCount(w, text, &c.cached)
 		case "cache_write_tokens", "cache_creation_tokens":
 			takeCount(w, text, &c.written)
+		case "cache_write_1h_tokens":
+			takeCount(w, text, &c.written1h)
 		case "audio_tokens":
 			takeCount(w, text, &c.audioIn)
 		case "image_tokens":
@@ -107,7 +109,8 @@ func (c *counts) usage() pricing.Usage {
 	var u pricing.Usage
 	u.AudioIn = take(&prompt, c.audioIn)
 	u.ImageIn = take(&prompt, c.imageIn)
-	u.CacheWrite = take(&prompt, c.written)
+	u.CacheWrite1h = take(&prompt, min(c.written1h, c.written))
+	u.CacheWrite = take(&prompt, c.written-u.CacheWrite1h)
 	u.CacheRead = take(&prompt, cached)
 	u.Input = prompt
 	u.AudioOut = take(&completion, c.audioOut)

@@ -36,7 +36,14 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 			t.call.Headers = append(t.call.Headers, providers.Header{Name: name, Value: string(value)})
 		}
 	}
-	answer, err := t.using.upstreams[c.Provider].Call(&t.call)
+	upstream := t.using.upstreams[c.Provider]
+	var unfit *exchange.Fault
+	if t.call.Body, t.dropped, unfit = upstream.Carry(t.body, t.using.policy.Providers[c.Provider].Drop); unfit != nil {
+		t.failed = unfit
+		t.candidate++
+		return t.candidate < len(t.Decision.Candidates), unfit
+	}
+	answer, err := upstream.Call(&t.call)
 	if err != nil {
 		return s.callFailed(t, c, err)
 	}

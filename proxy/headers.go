@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"bursar/exchange"
@@ -35,6 +36,9 @@ func (s *Server) headers(t *trip) {
 		h.Set("x-bursar-budget-left-usd", t.budgetLeft().Dollars())
 	}
 	h.Set("x-bursar-trimmed-tokens", strconv.FormatInt(t.Outcome.Trimmed, 10))
+	if len(t.dropped) > 0 {
+		h.Set("x-bursar-dropped", strings.Join(t.dropped, ", "))
+	}
 	h.Set("x-bursar-attempts", strconv.Itoa(t.Outcome.Attempts))
 	t.rateHeaders(nil)
 }

@@ -63,7 +63,8 @@ type trip struct {
 	sunk       pricing.Nano // what candidates that failed before may have billed; part of the cost
 	cap        int64        // output cap sent to the candidate
 	plan       prompt.TrimPlan
-	body       []byte // the shaped body
+	body       []byte   // the shaped body
+	dropped    []string // members that the target's dialect has nothing for, and that were left out
 
 	streaming bool // the answer goes on after the handler returned
 	stepAt    time.Time

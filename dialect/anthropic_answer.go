@@ -1,0 +1,108 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// anthropicMessageAnswer is an answer of the Messages API.
+type anthropicMessageAnswer struct {
+	Type       string            `json:"type"`
+	ID         string            `json:"id"`
+	Model      string            `json:"model"`
+	Content    []json.RawMessage `json:"content"`
+	StopReason string            `json:"stop_reason"`
+	Usage      *anthropicUsage   `json:"usage"`
+}
+
+// said is a content block of an answer.
+type said struct {
+	Type     string          `json:"type"`
+	Text     string          `json:"text"`
+	Thinking string          `json:"thinking"`
+	ID       string          `json:"id"`
+	Name     string          `json:"name"`
+	Input    json.RawMessage `json:"input"`
+}
+
+var errNoMessage = errors.New("it answered 200 with what is no message")
+
+// anthropicAnswer carries an answer back.
+func anthropicAnswer(body []byte, created int64) ([]byte, error) {
+	var in anthropicMessageAnswer
+	if err := json.Unmarshal(body, &in); err != nil {
+		return nil, fmt.Errorf("it answered 200 with malformed JSON: %w", err)
+	}
+	if in.Type != "message" {
+		return nil, errNoMessage
+	}
+	answer := message{Role: "assistant"}
+	var text strings.Builder
+	spoke := false
+	for _, raw := range in.Content {
+		var b said
+		if err := json.Unmarshal(raw, &b); err != nil {
+			return nil, fmt.Errorf("it answered 200 with a content block that is no object: %w", err)
+		}
+		switch b.Type {
+		case "text":
+			spoke = true
+			text.WriteString(b.Text)
+		case "thinking", "redacted_thinking":
+			answer.Reasoning += b.Thinking
+			answer.ThinkingBlocks = append(answer.ThinkingBlocks, raw)
+		case "tool_use":
+			answer.ToolCalls = append(answer.ToolCalls, toolCall{ID: b.ID, Type: "function", Function: toolFunction{b.Name, compact(b.Input)}})
+		}
+	}
+	if spoke {
+		content := text.String()
+		answer.Content = &content
+	}
+	out := completion{ID: in.ID, Object: "chat.completion", Created: created, Model: in.Model}
+	finish := anthropicFinish(in.StopReason)
+	out.Choices = []choice{{Message: &answer, FinishReason: &finish}}
+	if in.Usage != nil {
+		out.Usage, out.ServiceTier = in.Usage.chat(), in.Usage.tier()
+	}
+	return encode(nil, &out), nil
+}
+
+// compact is the arguments of a call as one line of JSON, its numbers as they were.
+func compact(raw json.RawMessage) string {
+	var out bytes.Buffer
+	if json.Compact(&out, raw) != nil || out.Len() == 0 {
+		return "{}"
+	}
+	return out.String()
+}
+
+// encode appends a value as JSON. What is given to it always can be.
+func encode(dst []byte, v any) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(fmt.Sprintf("dialect: %T is no JSON: %v", v, err))
+	}
+	return append(dst, bytes.TrimRight(out.Bytes(), "\n")...)
+}
+
+// anthropicRefusal carries an error back.
+func anthropicRefusal(status int, body []byte) []byte {
+	var in struct {
+		Error struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	var out chatError
+	if json.Unmarshal(body, &in) != nil || in.Error.Message == "" {
+		in.Error.Type, in.Error.Message = "invalid_request_error", fmt.Sprintf("The provider refused the request with status %d.", status)
+	}
+	out.Error.Message, out.Error.Type = in.Error.Message, in.Error.Type
+	return encode(nil, &out)
+}

@@ -1,0 +1,460 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"bursar/exchange"
+)
+
+// anthropicBody is a request of the Messages API.
+type anthropicBody struct {
+	Model         string             `json:"model"`
+	MaxTokens     int64              `json:"max_tokens"`
+	System        []block            `json:"system,omitempty"`
+	Messages      []anthropicMessage `json:"messages"`
+	Tools         []anthropicTool    `json:"tools,omitempty"`
+	ToolChoice    *toolChoice        `json:"tool_choice,omitempty"`
+	StopSequences []string           `json:"stop_sequences,omitempty"`
+	Temperature   json.RawMessage    `json:"temperature,omitempty"`
+	TopP          json.RawMessage    `json:"top_p,omitempty"`
+	TopK          json.RawMessage    `json:"top_k,omitempty"`
+	Thinking      *thinking          `json:"thinking,omitempty"`
+	OutputConfig  *outputConfig      `json:"output_config,omitempty"`
+	Metadata      *metadata          `json:"metadata,omitempty"`
+	Stream        bool               `json:"stream,omitempty"`
+}
+
+type anthropicMessage struct {
+	Role    string `json:"role"`
+	Content []any  `json:"content"` // blocks, or thinking blocks as they came
+}
+
+// block is a content block that we write.
+type block struct {
+	Type         string          `json:"type"`
+	Text         string          `json:"text,omitempty"`
+	Source       *source         `json:"source,omitempty"`
+	Title        string          `json:"title,omitempty"`
+	ID           string          `json:"id,omitempty"`
+	Name         string          `json:"name,omitempty"`
+	Input        json.RawMessage `json:"input,omitempty"`
+	ToolUseID    string          `json:"tool_use_id,omitempty"`
+	Content      []any           `json:"content,omitempty"`
+	CacheControl json.RawMessage `json:"cache_control,omitempty"`
+}
+
+type source struct {
+	Type      string `json:"type"`
+	MediaType string `json:"media_type,omitempty"`
+	Data      string `json:"data,omitempty"`
+	URL       string `json:"url,omitempty"`
+}
+
+type anthropicTool struct {
+	Name         string          `json:"name"`
+	Description  string          `json:"description,omitempty"`
+	InputSchema  json.RawMessage `json:"input_schema"`
+	Strict       *bool           `json:"strict,omitempty"`
+	CacheControl json.RawMessage `json:"cache_control,omitempty"`
+}
+
+type toolChoice struct {
+	Type            string `json:"type"`
+	Name            string `json:"name,omitempty"`
+	DisableParallel bool   `json:"disable_parallel_tool_use,omitempty"`
+}
+
+type thinking struct {
+	Type   string `json:"type"`
+	Budget int64  `json:"budget_tokens,omitempty"`
+}
+
+type outputConfig struct {
+	Effort string  `json:"effort,omitempty"`
+	Format *format `json:"format,omitempty"`
+}
+
+type format struct {
+	Type   string          `json:"type"`
+	Schema json.RawMessage `json:"schema"`
+}
+
+type metadata struct {
+	UserID string `json:"user_id"`
+}
+
+// anthropicRequest carries a chat completion over to the Messages API.
+func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
+	var in chatRequest
+	if err := in.parse(body); err != nil {
+		return nil, nil, malformed("body", "a chat completion: "+err.Error())
+	}
+	t := anthropicTranslation{in: &in, losses: losses{dialect: "anthropic", drop: o.Drop}}
+	t.out = anthropicBody{
+		Model: in.Model, MaxTokens: in.cap(), Stream: in.Stream, TopP: in.TopP, TopK: in.TopK,
+	}
+	if t.out.MaxTokens == 0 {
+		t.out.MaxTokens = 4096 // the API has no default
+	}
+	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault} {
+		if fault := step(); fault != nil {
+			return nil, nil, fault
+		}
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(&t.out); err != nil { // a RawMessage that is no JSON; but the body was
+		return nil, nil, malformed("body", "valid JSON: "+err.Error())
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), t.losses.members, nil
+}
+
+// anthropicTranslation is one request under way.
+type anthropicTranslation struct {
+	in     *chatRequest
+	out    anthropicBody
+	losses losses
+}
+
+// messages carries the messages over: the system's to `system`, a tool's into the user's turn that follows its call, and neighbours of one
+// role into one message.
+func (t *anthropicTranslation) messages() *exchange.Fault {
+	for i := range t.in.Messages {
+		m := &t.in.Messages[i]
+		at := fmt.Sprintf("messages[%d]", i)
+		if m.FunctionCall != nil && string(m.FunctionCall) != "null" {
+			return malformed(at+".function_call", "sent as tool_calls: the old form has no ids, which this target needs")
+		}
+		var blocks []any
+		var fault *exchange.Fault
+		role := "user"
+		switch m.Role {
+		case "system", "developer":
+			if blocks, fault = t.content(m, at); fault != nil {
+				return fault
+			}
+			for _, b := range blocks {
+				if b, ok := b.(block); ok && b.Type == "text" {
+					t.out.System = append(t.out.System, b)
+				}
+			}
+			continue
+		case "user":
+			blocks, fault = t.content(m, at)
+		case "assistant":
+			role = "assistant"
+			blocks, fault = t.answered(m, at)
+		case "tool":
+			blocks, fault = t.toolResult(m, at)
+		default:
+			return malformed(at+".role", "system, developer, user, assistant or tool for this target")
+		}
+		if fault != nil {
+			return fault
+		}
+		t.add(role, blocks)
+	}
+	return nil
+}
+
+// add appends blocks to the last message if it is of the same role, else a message. An empty message is left out: the API refuses it.
+func (t *anthropicTranslation) add(role string, blocks []any) {
+	if len(blocks) == 0 {
+		return
+	}
+	if n := len(t.out.Messages); n > 0 && t.out.Messages[n-1].Role == role {
+		t.out.Messages[n-1].Content = append(t.out.Messages[n-1].Content, blocks...)
+		return
+	}
+	t.out.Messages = append(t.out.Messages, anthropicMessage{role, blocks})
+}
+
+// answered carries an earlier answer over: its thinking first, byte for byte, then its text, then its tool calls.
+func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exchange.Fault) {
+	var blocks []any
+	for _, thought := range m.ThinkingBlocks {
+		blocks = append(blocks, thought)
+	}
+	said, fault := t.content(m, at)
+	if fault != nil {
+		return nil, fault
+	}
+	blocks = append(blocks, said...)
+	if m.Refusal != "" {
+		blocks = append(blocks, block{Type: "text", Text: m.Refusal})
+	}
+	for k, call := range m.ToolCalls {
+		if call.Type != "" && call.Type != "function" {
+			t.losses.lose(fmt.Sprintf("%s.tool_calls[%d].type", at, k))
+			continue
+		}
+		input := json.RawMessage(strings.TrimSpace(call.Function.Arguments))
+		if len(input) == 0 {
+			input = json.RawMessage("{}")
+		}
+		if input[0] != '{' || !json.Valid(input) {
+			return nil, malformed(fmt.Sprintf("%s.tool_calls[%d].function.arguments", at, k), "a JSON object in a string for this target")
+		}
+		blocks = append(blocks, block{Type: "tool_use", ID: call.ID, Name: call.Function.Name, Input: input})
+	}
+	return blocks, nil
+}
+
+func (t *anthropicTranslation) toolResult(m *chatMessage, at string) ([]any, *exchange.Fault) {
+	content, fault := t.content(m, at)
+	if fault != nil {
+		return nil, fault
+	}
+	return []any{block{Type: "tool_result", ToolUseID: m.ToolCallID, Content: content, CacheControl: m.CacheControl}}, nil
+}
+
+// content carries a message's content over, as blocks. Empty texts are left out: the API refuses them.
+func (t *anthropicTranslation) content(m *chatMessage, at string) ([]any, *exchange.Fault) {
+	var text string
+	switch {
+	case len(m.Content) == 0 || string(m.Content) == "null":
+		return nil, nil
+	case json.Unmarshal(m.Content, &text) == nil:
+		if text == "" {
+			return nil, nil
+		}
+		b := block{Type: "text", Text: text}
+		if m.Role != "tool" { // there the block around it has it
+			b.CacheControl = m.CacheControl
+		}
+		return []any{b}, nil
+	}
+	var parts []chatPart
+	if err := json.Unmarshal(m.Content, &parts); err != nil {
+		return nil, malformed(at+".content", "a string, null or an array of parts")
+	}
+	var blocks []any
+	for k := range parts {
+		b, fault := t.part(&parts[k], fmt.Sprintf("%s.content[%d]", at, k))
+		if fault != nil {
+			return nil, fault
+		}
+		if b.Type != "" {
+			blocks = append(blocks, b)
+		}
+	}
+	return blocks, nil
+}
+
+// part carries one part over; a block without a type is nothing.
+func (t *anthropicTranslation) part(p *chatPart, at string) (block, *exchange.Fault) {
+	b := block{CacheControl: p.CacheControl}
+	switch {
+	case p.Type == "text" || p.Type == "input_text" || p.Type == "refusal":
+		if b.Text = p.Text + p.Refusal; b.Text != "" {
+			b.Type = "text"
+		}
+	case p.Type == "image_url":
+		from, fault := imageSource(p.ImageURL, at)
+		if fault != nil {
+			return b, fault
+		}
+		b.Type, b.Source = "image", from
+	case p.Type == "file" && p.File != nil && p.File.Data != "":
+		from, ok := dataSource(p.File.Data)
+		if !ok {
+			from = &source{Type: "base64", MediaType: "application/pdf", Data: p.File.Data}
+		}
+		b.Type, b.Source, b.Title = "document", from, p.File.Name
+	case p.Type == "file":
+		t.losses.lose(at + ".file.file_id")
+	default: // audio, and what is not known yet
+		t.losses.lose(at + "." + p.Type)
+	}
+	return b, nil
+}
+
+// imageSource reads an image_url: a URL, or an object with one.
+func imageSource(raw json.RawMessage, at string) (*source, *exchange.Fault) {
+	var image struct {
+		URL string `json:"url"`
+	}
+	if json.Unmarshal(raw, &image.URL) != nil && json.Unmarshal(raw, &image) != nil || image.URL == "" {
+		return nil, malformed(at+".image_url.url", "a URL")
+	}
+	if from, ok := dataSource(image.URL); ok {
+		return from, nil
+	}
+	return &source{Type: "url", URL: image.URL}, nil
+}
+
+// dataSource reads a data: URL in base64.
+func dataSource(url string) (*source, bool) {
+	rest, ok := strings.CutPrefix(url, "data:")
+	if !ok {
+		return nil, false
+	}
+	media, data, ok := strings.Cut(rest, ",")
+	kind, encoded := strings.CutSuffix(media, ";base64")
+	if !ok || !encoded {
+		return nil, false
+	}
+	kind, _, _ = strings.Cut(kind, ";")
+	return &source{Type: "base64", MediaType: kind, Data: data}, true
+}
+
+// tools carries the tools and the choice among them over.
+func (t *anthropicTranslation) tools() *exchange.Fault {
+	for i, tool := range t.in.Tools {
+		if tool.Type != "" && tool.Type != "function" {
+			t.losses.lose(fmt.Sprintf("tools[%d].type", i))
+			continue
+		}
+		schema := tool.Function.Parameters
+		if len(schema) == 0 || string(schema) == "null" {
+			schema = json.RawMessage(`{"type":"object"}`)
+		}
+		t.out.Tools = append(t.out.Tools, anthropicTool{
+			Name: tool.Function.Name, Description: tool.Function.Description, InputSchema: schema, Strict: tool.Function.Strict, CacheControl: tool.CacheControl,
+		})
+	}
+	if len(t.out.Tools) == 0 {
+		return nil // a choice among none means nothing, and the API refuses it
+	}
+	choice := toolChoice{Type: "auto"}
+	var word string
+	var named struct {
+		Type     string `json:"type"`
+		Function struct {
+			Name string `json:"name"`
+		} `json:"function"`
+	}
+	switch raw := t.in.ToolChoice; {
+	case len(raw) == 0 || string(raw) == "null":
+	case json.Unmarshal(raw, &word) == nil:
+		kind, ok := map[string]string{"auto": "auto", "required": "any", "none": "none"}[word]
+		if !ok {
+			return malformed("tool_choice", "auto, required, none or a function")
+		}
+		choice.Type = kind
+	case json.Unmarshal(raw, &named) == nil && named.Function.Name != "":
+		choice = toolChoice{Type: "tool", Name: named.Function.Name}
+	default:
+		t.losses.lose("tool_choice")
+	}
+	choice.DisableParallel = t.in.ParallelToolCalls != nil && !*t.in.ParallelToolCalls && choice.Type != "none"
+	if choice != (toolChoice{Type: "auto"}) {
+		t.out.ToolChoice = &choice
+	}
+	return nil
+}
+
+// sampling carries stops and sampling over.
+func (t *anthropicTranslation) sampling() *exchange.Fault {
+	var one string
+	switch raw := t.in.Stop; {
+	case len(raw) == 0 || string(raw) == "null":
+	case json.Unmarshal(raw, &one) == nil:
+		t.out.StopSequences = []string{one}
+	case json.Unmarshal(raw, &t.out.StopSequences) != nil:
+		return malformed("stop", "a string or an array of strings")
+	}
+	if raw := t.in.Temperature; len(raw) > 0 && string(raw) != "null" {
+		var warm float64
+		if err := json.Unmarshal(raw, &warm); err != nil {
+			return malformed("temperature", "a number")
+		}
+		if t.out.Temperature = raw; warm > 1 { // the API goes from 0 to 1
+			t.losses.lose("temperature")
+			t.out.Temperature = json.RawMessage("1")
+		}
+	}
+	if t.in.N != nil && *t.in.N > 1 {
+		t.losses.lose("n")
+	}
+	return nil
+}
+
+// format carries the form of the answer over.
+func (t *anthropicTranslation) format() *exchange.Fault {
+	switch f := t.in.ResponseFormat; {
+	case f == nil || f.Type == "text" || f.Type == "":
+	case f.Type == "json_schema" && len(f.Schema.Schema) > 0:
+		t.config().Format = &format{"json_schema", f.Schema.Schema}
+	default:
+		t.losses.lose("response_format." + f.Type)
+	}
+	return nil
+}
+
+func (t *anthropicTranslation) config() *outputConfig {
+	if t.out.OutputConfig == nil {
+		t.out.OutputConfig = &outputConfig{}
+	}
+	return t.out.OutputConfig
+}
+
+// leastThinking is the smallest budget of thinking tokens that the API takes.
+const leastThinking = 1024
+
+// reasoning carries reasoning_effort over: as an effort where the model decides itself how long it thinks, else as a budget of tokens, which
+// must stay below the cap.
+func (t *anthropicTranslation) reasoning() *exchange.Fault {
+	effort := t.in.ReasoningEffort
+	if effort == "" || effort == "none" || effort == "minimal" {
+		return nil
+	}
+	budget, ok := map[string]int64{"low": leastThinking, "medium": 4096, "high": 16384, "xhigh": 32768, "max": 32768}[effort]
+	if !ok {
+		return malformed("reasoning_effort", "none, minimal, low, medium, high, xhigh or max")
+	}
+	switch {
+	case !budgeted(t.in.Model):
+		t.out.Thinking = &thinking{Type: "adaptive"}
+		t.config().Effort = effort
+	case t.out.MaxTokens <= leastThinking:
+		t.losses.lose("reasoning_effort") // the cap leaves no room to think and to answer
+		return nil
+	default:
+		t.out.Thinking = &thinking{"enabled", min(budget, max(leastThinking, t.out.MaxTokens/2))}
+	}
+	if len(t.out.Temperature) > 0 && string(t.out.Temperature) != "1" { // thinking allows no other
+		t.losses.lose("temperature")
+		t.out.Temperature = nil
+	}
+	if t.out.ToolChoice != nil && (t.out.ToolChoice.Type == "any" || t.out.ToolChoice.Type == "tool") { // nor forced tools
+		t.losses.lose("reasoning_effort")
+		t.out.Thinking = nil
+	}
+	return nil
+}
+
+// budgeted tells whether a model thinks by a budget: Claude up to Sonnet 4.5, Haiku 4.5 and Opus 4.1 does.
+func budgeted(model string) bool {
+	for _, old := range [...]string{"claude-3", "sonnet-4-0", "sonnet-4-2025", "sonnet-4-5", "haiku-4", "opus-4-0", "opus-4-1", "opus-4-2025"} {
+		if strings.Contains(model, old) {
+			return true
+		}
+	}
+	return false
+}
+
+// unheeded are members whose absence changes no answer, or that say what is the usual anyway.
+var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "verbosity"}
+
+// rest looks at the members that nothing was made of. Null and the usual values ask for nothing.
+func (t *anthropicTranslation) rest() *exchange.Fault {
+	if t.in.User != "" {
+		t.out.Metadata = &metadata{t.in.User}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.in.Rest)) {
+		switch value := string(t.in.Rest[name]); {
+		case slices.Contains(unheeded, name):
+		case value == "null" || value == "false" || value == "0" || value == "{}" || value == "[]":
+		default:
+			t.losses.lose(name)
+		}
+	}
+	return nil
+}

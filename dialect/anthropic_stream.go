@@ -1,0 +1,198 @@
+package dialect
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// anthropicStream translates the events of one streamed answer. Its blocks have indices of their own; among the tool calls of a chat
+// completion only calls are counted.
+type anthropicStream struct {
+	created int64
+	id      string
+	model   string
+	usage   anthropicUsage
+	calls   int
+	open    anthropicBlock // the block under way
+	ended   bool
+}
+
+// anthropicBlock is a content block that is being streamed.
+type anthropicBlock struct {
+	kind      string
+	call      int    // index among the tool calls
+	input     bool   // some of its arguments came
+	thinking  string // its text so far
+	signature string
+	raw       json.RawMessage // the block as it began
+}
+
+// anthropicEvent is the data of an event.
+type anthropicEvent struct {
+	Type    string                  `json:"type"`
+	Message *anthropicMessageAnswer `json:"message"`
+	Block   json.RawMessage         `json:"content_block"`
+	Delta   struct {
+		Type       string `json:"type"`
+		Text       string `json:"text"`
+		Thinking   string `json:"thinking"`
+		Signature  string `json:"signature"`
+		Partial    string `json:"partial_json"`
+		StopReason string `json:"stop_reason"`
+	} `json:"delta"`
+	Usage json.RawMessage `json:"usage"`
+	Error struct {
+		Type    string `json:"type"`
+		Message string `json:"message"`
+	} `json:"error"`
+}
+
+var errNotBegun = errors.New("an event came before message_start")
+
+// Event translates one event.
+func (s *anthropicStream) Event(dst, data []byte) ([]byte, error) {
+	var e anthropicEvent
+	if err := json.Unmarshal(data, &e); err != nil {
+		return dst, fmt.Errorf("no JSON object: %w", err)
+	}
+	if s.id == "" && e.Type != "message_start" && e.Type != "ping" && e.Type != "error" {
+		return dst, errNotBegun
+	}
+	switch e.Type {
+	case "message_start":
+		if e.Message == nil {
+			return dst, errNoMessage
+		}
+		s.id, s.model = e.Message.ID, e.Message.Model
+		if e.Message.Usage != nil {
+			s.usage = *e.Message.Usage
+		}
+		empty := ""
+		return s.chunk(dst, &turn{Role: "assistant", Content: &empty}, ""), nil
+	case "content_block_start":
+		return s.begin(dst, e.Block)
+	case "content_block_delta":
+		return s.delta(dst, &e), nil
+	case "content_block_stop":
+		return s.end(dst), nil
+	case "message_delta":
+		// Usage is what holds so far, not what comes on top: members that are told replace those that were.
+		if len(e.Usage) > 0 {
+			if err := json.Unmarshal(e.Usage, &s.usage); err != nil {
+				return dst, fmt.Errorf("its usage is no usage: %w", err)
+			}
+		}
+		if finish := anthropicFinish(e.Delta.StopReason); finish != "" {
+			dst = s.chunk(dst, &turn{}, finish)
+		}
+		return dst, nil
+	case "message_stop":
+		return s.stop(dst), nil
+	case "error":
+		var out chatError
+		out.Error.Message, out.Error.Type = e.Error.Message, e.Error.Type
+		return append(encode(append(dst, "data: "...), &out), "\n\n"...), nil
+	case "ping":
+		return append(dst, ": ping\n\n"...), nil
+	}
+	return dst, nil // events of kinds that are yet to be invented
+}
+
+// Told returns the usage so far: the prompt's is known before the answer begins.
+func (s *anthropicStream) Told() []byte {
+	if s.id == "" {
+		return nil
+	}
+	return encode(nil, s.usage.chat())
+}
+
+// begin begins a block.
+func (s *anthropicStream) begin(dst []byte, raw json.RawMessage) ([]byte, error) {
+	var b said
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return dst, fmt.Errorf("a content block is no object: %w", err)
+	}
+	s.open = anthropicBlock{kind: b.Type, raw: append(json.RawMessage(nil), raw...), thinking: b.Thinking}
+	switch {
+	case b.Type == "tool_use":
+		s.open.call = s.calls
+		s.calls++
+		index := s.open.call
+		return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, ID: b.ID, Type: "function", Function: toolFunction{Name: b.Name}}}}, ""), nil
+	case b.Type == "text" && b.Text != "":
+		return s.chunk(dst, &turn{Content: &b.Text}, ""), nil
+	case b.Type == "thinking" && b.Thinking != "":
+		return s.chunk(dst, &turn{Reasoning: b.Thinking}, ""), nil
+	}
+	return dst, nil
+}
+
+// delta adds to the block under way.
+func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
+	switch e.Delta.Type {
+	case "text_delta":
+		return s.chunk(dst, &turn{Content: &e.Delta.Text}, "")
+	case "thinking_delta":
+		s.open.thinking += e.Delta.Thinking
+		return s.chunk(dst, &turn{Reasoning: e.Delta.Thinking}, "")
+	case "signature_delta":
+		s.open.signature += e.Delta.Signature
+	case "input_json_delta":
+		if e.Delta.Partial == "" {
+			return dst
+		}
+		s.open.input = true
+		return s.arguments(dst, e.Delta.Partial)
+	}
+	return dst
+}
+
+func (s *anthropicStream) arguments(dst []byte, partial string) []byte {
+	index := s.open.call
+	return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, Function: toolFunction{Arguments: partial}}}}, "")
+}
+
+// end ends the block under way. A call without arguments has an empty object of them, and thinking is told once more as the block that
+// must come back with the next request, signature included.
+func (s *anthropicStream) end(dst []byte) []byte {
+	open := s.open
+	switch {
+	case open.kind == "tool_use" && !open.input:
+		var b said
+		_ = json.Unmarshal(open.raw, &b) // it was read when it began
+		dst = s.arguments(dst, compact(b.Input))
+	case open.kind == "thinking":
+		block := encode(nil, struct {
+			Type      string `json:"type"`
+			Thinking  string `json:"thinking"`
+			Signature string `json:"signature"`
+		}{"thinking", open.thinking, open.signature})
+		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{block}}, "")
+	case open.kind == "redacted_thinking":
+		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{open.raw}}, "")
+	}
+	s.open = anthropicBlock{}
+	return dst
+}
+
+// stop ends the stream: usage in a chunk of its own, then [DONE].
+func (s *anthropicStream) stop(dst []byte) []byte {
+	if s.ended {
+		return dst
+	}
+	s.ended = true
+	out := completion{
+		ID: s.id, Object: "chat.completion.chunk", Created: s.created, Model: s.model, Choices: []choice{}, Usage: s.usage.chat(), ServiceTier: s.usage.tier(),
+	}
+	dst = append(encode(append(dst, "data: "...), &out), "\n\n"...)
+	return append(dst, "data: [DONE]\n\n"...)
+}
+
+func (s *anthropicStream) chunk(dst []byte, delta *turn, finish string) []byte {
+	out := completion{ID: s.id, Object: "chat.completion.chunk", Created: s.created, Model: s.model, Choices: []choice{{Delta: delta}}}
+	if finish != "" {
+		out.Choices[0].FinishReason = &finish
+	}
+	return append(encode(append(dst, "data: "...), &out), "\n\n"...)
+}

@@ -1,0 +1,190 @@
+package dialect
+
+import "encoding/json"
+
+// chatRequest is a chat completion as OpenAI has it. Members that it does not name are in Rest.
+type chatRequest struct {
+	Model               string          `json:"model"`
+	Messages            []chatMessage   `json:"messages"`
+	Tools               []chatTool      `json:"tools"`
+	ToolChoice          json.RawMessage `json:"tool_choice"`
+	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
+	ResponseFormat      *chatFormat     `json:"response_format"`
+	MaxTokens           *int64          `json:"max_tokens"`
+	MaxCompletionTokens *int64          `json:"max_completion_tokens"`
+	Stop                json.RawMessage `json:"stop"`
+	Temperature         json.RawMessage `json:"temperature"`
+	TopP                json.RawMessage `json:"top_p"`
+	TopK                json.RawMessage `json:"top_k"`
+	Stream              bool            `json:"stream"`
+	User                string          `json:"user"`
+	ReasoningEffort     string          `json:"reasoning_effort"`
+	N                   *int64          `json:"n"`
+
+	Rest map[string]json.RawMessage `json:"-"`
+}
+
+// chatMessage is one message. Content is a string, null, or parts.
+type chatMessage struct {
+	Role       string          `json:"role"`
+	Content    json.RawMessage `json:"content"`
+	ToolCalls  []chatCall      `json:"tool_calls"`
+	ToolCallID string          `json:"tool_call_id"`
+	Refusal    string          `json:"refusal"`
+
+	// ThinkingBlocks are what an answer's reasoning was made of, signatures included, as an answer of ours has brought them.
+	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
+
+	FunctionCall json.RawMessage `json:"function_call"`
+	CacheControl json.RawMessage `json:"cache_control"`
+}
+
+type chatCall struct {
+	ID       string `json:"id"`
+	Type     string `json:"type"`
+	Function struct {
+		Name      string `json:"name"`
+		Arguments string `json:"arguments"`
+	} `json:"function"`
+}
+
+// chatPart is one part of a content.
+type chatPart struct {
+	Type         string          `json:"type"`
+	Text         string          `json:"text"`
+	Refusal      string          `json:"refusal"`
+	ImageURL     json.RawMessage `json:"image_url"`
+	File         *chatFile       `json:"file"`
+	CacheControl json.RawMessage `json:"cache_control"`
+}
+
+type chatFile struct {
+	Name string `json:"filename"`
+	Data string `json:"file_data"`
+	ID   string `json:"file_id"`
+}
+
+type chatTool struct {
+	Type     string `json:"type"`
+	Function struct {
+		Name        string          `json:"name"`
+		Description string          `json:"description"`
+		Parameters  json.RawMessage `json:"parameters"`
+		Strict      *bool           `json:"strict"`
+	} `json:"function"`
+	CacheControl json.RawMessage `json:"cache_control"`
+}
+
+type chatFormat struct {
+	Type   string `json:"type"`
+	Schema struct {
+		Schema json.RawMessage `json:"schema"`
+	} `json:"json_schema"`
+}
+
+// known are the members of a request that chatRequest names.
+var known = []string{
+	"model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "max_tokens", "max_completion_tokens", "stop",
+	"temperature", "top_p", "top_k", "stream", "user", "reasoning_effort", "n",
+}
+
+// parse reads a request.
+func (r *chatRequest) parse(body []byte) error {
+	if err := json.Unmarshal(body, &r.Rest); err != nil {
+		return err
+	}
+	for _, name := range known {
+		delete(r.Rest, name)
+	}
+	return json.Unmarshal(body, r)
+}
+
+// cap returns the output cap, 0 if there is none.
+func (r *chatRequest) cap() int64 {
+	var least int64
+	for _, n := range []*int64{r.MaxTokens, r.MaxCompletionTokens} {
+		if n != nil && (least == 0 || *n < least) {
+			least = *n
+		}
+	}
+	return least
+}
+
+// completion is a chat completion, or a chunk of one.
+type completion struct {
+	ID          string     `json:"id"`
+	Object      string     `json:"object"`
+	Created     int64      `json:"created"`
+	Model       string     `json:"model"`
+	Choices     []choice   `json:"choices"`
+	Usage       *chatUsage `json:"usage,omitempty"`
+	ServiceTier string     `json:"service_tier,omitempty"`
+}
+
+type choice struct {
+	Index        int       `json:"index"`
+	Message      *message  `json:"message,omitempty"`
+	Delta        *turn     `json:"delta,omitempty"`
+	FinishReason *string   `json:"finish_reason"`
+	LogProbs     *struct{} `json:"logprobs"` // never asked for
+}
+
+// message is the message of an answer; its content is null if it has none.
+type message struct {
+	Role           string            `json:"role"`
+	Content        *string           `json:"content"`
+	Refusal        *string           `json:"refusal"`
+	Reasoning      string            `json:"reasoning_content,omitempty"`
+	ThinkingBlocks []json.RawMessage `json:"thinking_blocks,omitempty"`
+	ToolCalls      []toolCall        `json:"tool_calls,omitempty"`
+}
+
+// turn is what a chunk adds to the message.
+type turn struct {
+	Role           string            `json:"role,omitempty"`
+	Content        *string           `json:"content,omitempty"`
+	Reasoning      string            `json:"reasoning_content,omitempty"`
+	ThinkingBlocks []json.RawMessage `json:"thinking_blocks,omitempty"`
+	ToolCalls      []toolCall        `json:"tool_calls,omitempty"`
+}
+
+type toolCall struct {
+	Index    *int         `json:"index,omitempty"` // of a chunk
+	ID       string       `json:"id,omitempty"`
+	Type     string       `json:"type,omitempty"`
+	Function toolFunction `json:"function"`
+}
+
+type toolFunction struct {
+	Name      string `json:"name,omitempty"`
+	Arguments string `json:"arguments"`
+}
+
+// chatUsage is usage as OpenAI tells it: prompt_tokens holds what was read from a cache and written to it.
+type chatUsage struct {
+	Prompt     int64          `json:"prompt_tokens"`
+	Completion int64          `json:"completion_tokens"`
+	Total      int64          `json:"total_tokens"`
+	Details    promptDetails  `json:"prompt_tokens_details"`
+	Answer     *answerDetails `json:"completion_tokens_details,omitempty"`
+}
+
+type promptDetails struct {
+	Cached    int64 `json:"cached_tokens"`
+	Written   int64 `json:"cache_write_tokens"`
+	Written1h int64 `json:"cache_write_1h_tokens,omitempty"` // part of cache_write_tokens
+}
+
+type answerDetails struct {
+	Reasoning int64 `json:"reasoning_tokens"`
+}
+
+// chatError is an error as OpenAI writes it: all four members are always there.
+type chatError struct {
+	Error struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Param   *string `json:"param"`
+		Code    *string `json:"code"`
+	} `json:"error"`
+}

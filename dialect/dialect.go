@@ -1,0 +1,116 @@
+// Package dialect carries chat completions over into the APIs of providers that speak another one, and their answers back. It is separate
+// because it is pure: bytes in, bytes out, no clock, no connection, so every mapping can be read and tested by itself.
+//
+// What a dialect cannot carry is never lost silently: it is a fault that names the member or, where the policy says drop, listed among
+// what was dropped.
+package dialect
+
+import (
+	"fmt"
+	"slices"
+
+	"bursar/exchange"
+)
+
+// Dialect is how one API of providers is spoken. All its functions are pure and safe for concurrent use.
+type Dialect struct {
+	Name string
+
+	// Path is what follows the base URL of a provider.
+	Path func(base string) string
+
+	// Auth returns the headers that carry a key, and what else every request must have.
+	Auth func(key string) []Header
+
+	// Request carries a chat completion over. The body is one that package prompt has read, with its model and its cap.
+	Request func(body []byte, o Options) (out []byte, dropped []string, fault *exchange.Fault)
+
+	// Answer carries a whole answer back, as the JSON of a chat completion made at created, in Unix seconds.
+	Answer func(body []byte, created int64) ([]byte, error)
+
+	// Refusal carries an error that is the client's own back, as the JSON of an OpenAI error.
+	Refusal func(status int, body []byte) []byte
+
+	// NewStream makes the translator of one stream.
+	NewStream func(created int64) Stream
+}
+
+// Stream translates a stream, event by event.
+type Stream interface {
+	// Event takes the data of one event of the provider's and appends what it comes to: events of a stream of chat completion chunks, none or
+	// many. After the answer's end it appends [DONE].
+	Event(dst, data []byte) ([]byte, error)
+
+	// Told returns usage as the stream has told it so far, as the JSON object of a chat completion; nil if it has told nothing.
+	Told() []byte
+}
+
+// Header is one header of a request.
+type Header struct{ Name, Value string }
+
+// Options say how to carry a request over.
+type Options struct {
+	Drop bool // drop what cannot be carried, and say so; else it is a fault
+}
+
+// Find returns a dialect by its name in the policy. Nil, true is openai, which needs no translation.
+func Find(name string) (*Dialect, bool) {
+	switch name {
+	case "", "openai":
+		return nil, true
+	case "anthropic":
+		return &anthropic, true
+	}
+	return nil, false
+}
+
+// Names lists the dialects that can be spoken.
+func Names() []string { return []string{"openai", "anthropic"} }
+
+// losses collects the members that a dialect cannot carry.
+type losses struct {
+	dialect string
+	drop    bool
+	members []string
+}
+
+// lose notes a member that cannot be carried.
+func (l *losses) lose(member string) {
+	if !slices.Contains(l.members, member) {
+		l.members = append(l.members, member)
+	}
+}
+
+// fault returns nil if nothing is lost, or may be.
+func (l *losses) fault() *exchange.Fault {
+	if len(l.members) == 0 || l.drop {
+		return nil
+	}
+	return &exchange.Fault{
+		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: l.members[0], Reason: exchange.ReasonBadRequest, NoRetry: true,
+		Message: fmt.Sprintf("The target speaks the %s dialect, which has nothing for %s.", l.dialect, listed(l.members)),
+		Hint:    "Leave it out, name another model, or have the gateway drop it: `unsupported: drop` at the provider in its policy.",
+	}
+}
+
+func listed(members []string) string {
+	text := ""
+	for i, m := range members {
+		switch {
+		case i > 0 && i == len(members)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += "`" + m + "`"
+	}
+	return text
+}
+
+// malformed is the fault of a member that has another form than the API asks for.
+func malformed(member, want string) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 400, Type: "invalid_request_error", Code: "invalid_value", Param: member, Reason: exchange.ReasonBadRequest, NoRetry: true,
+		Message: fmt.Sprintf("`%s` must be %s.", member, want), Hint: "Correct it and send the request again.",
+	}
+}

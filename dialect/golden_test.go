@@ -1,0 +1,150 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write what comes out into the golden files")
+
+// section is one part of a golden file: its name stands in a line of its own, as in -- request --.
+type section struct{ name, text string }
+
+func sections(text string) (all []section) {
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "-- "); ok && strings.HasSuffix(name, " --") {
+			all = append(all, section{name: strings.TrimSuffix(name, " --")})
+		} else if len(all) > 0 {
+			all[len(all)-1].text += line
+		}
+	}
+	return all
+}
+
+// TestAnthropicGolden: each file has a request, an answer, a refusal or a stream, and what becomes of it behind it.
+func TestAnthropicGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/anthropic/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			for _, s := range sections(string(text)) {
+				if strings.HasPrefix(s.name, "want") {
+					continue
+				}
+				fmt.Fprintf(&out, "-- %s --\n%s-- want %s --\n%s", s.name, s.text, s.name, translated(t, s))
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if out.String() != string(text) {
+				t.Errorf("%s differs; look at it with go test ./dialect -update and git diff\n%s", file, out.String())
+			}
+		})
+	}
+}
+
+func translated(t *testing.T, s section) string {
+	t.Helper()
+	switch name, _, _ := strings.Cut(s.name, " "); name {
+	case "request":
+		body, dropped, fault := anthropic.Request([]byte(s.text), Options{Drop: strings.Contains(s.name, "drop")})
+		if fault != nil {
+			return fmt.Sprintf("%d %s %s: %s %s\n", fault.Status, fault.Code, fault.Param, fault.Message, fault.Hint)
+		}
+		return indented(t, body) + list(dropped)
+	case "answer":
+		body, err := anthropic.Answer([]byte(s.text), 1700000000)
+		if err != nil {
+			return "error: " + err.Error() + "\n"
+		}
+		return indented(t, body)
+	case "refusal":
+		return indented(t, anthropic.Refusal(400, []byte(s.text)))
+	case "stream":
+		stream := anthropic.NewStream(1700000000)
+		var out []byte
+		for event := range strings.SplitSeq(strings.TrimSpace(s.text), "\n") {
+			var err error
+			if out, err = stream.Event(out, []byte(event)); err != nil {
+				return string(out) + "error: " + err.Error() + "\n"
+			}
+		}
+		return strings.ReplaceAll(string(out), "\n\n", "\n") + "told " + string(stream.Told()) + "\n"
+	}
+	t.Fatalf("section %q is none of request, answer, refusal and stream", s.name)
+	return ""
+}
+
+func indented(t *testing.T, body []byte) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Indent(&out, body, "", "  "); err != nil {
+		t.Fatalf("no JSON: %v\n%s", err, body)
+	}
+	return out.String() + "\n"
+}
+
+func list(dropped []string) string {
+	if len(dropped) == 0 {
+		return ""
+	}
+	return "dropped: " + strings.Join(dropped, ", ") + "\n"
+}
+
+// FuzzAnthropic: whatever comes, nothing panics, and what goes out is JSON.
+func FuzzAnthropic(f *testing.F) {
+	files, _ := filepath.Glob("testdata/anthropic/*.txt")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, s := range sections(string(text)) {
+			f.Add([]byte(s.text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		valid := func(what string, out []byte) {
+			t.Helper()
+			if !json.Valid(out) {
+				t.Errorf("%s of %q is no JSON: %s", what, text, out)
+			}
+		}
+		if body, _, fault := anthropic.Request(text, Options{Drop: true}); fault == nil {
+			valid("request", body)
+		}
+		if body, err := anthropic.Answer(text, 0); err == nil {
+			valid("answer", body)
+		}
+		valid("refusal", anthropic.Refusal(400, text))
+		stream := anthropic.NewStream(0)
+		var out []byte
+		for line := range bytes.Lines(text) {
+			var err error
+			if out, err = stream.Event(out, line); err != nil {
+				break
+			}
+		}
+		for line := range bytes.Lines(out) {
+			if data, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("data: ")); ok && string(data) != "[DONE]" {
+				valid("chunk", data)
+			}
+		}
+	})
+}
