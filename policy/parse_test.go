@@ -60,8 +60,8 @@ func TestCompact(t *testing.T) {
 		{"rack's cap field", p.Providers["rack"].OutputField, "max_tokens"},
 		{"timeouts", p.Providers["rack"].Timeouts, Timeouts{5 * time.Second, 2 * time.Minute, time.Minute, 10 * time.Minute}},
 		{"retries", p.Providers["rack"].Retries, 1},
-		{"anthropic", p.Providers["anthropic"].Unavailable, "this version does not speak the anthropic dialect yet"},
-		{"its candidate", p.Models["large"].Use[0].Unavailable, "this version does not speak the anthropic dialect yet"},
+		{"anthropic", p.Providers["anthropic"].Unavailable, ""},
+		{"its candidate", p.Models["large"].Use[0].Unavailable, ""},
 		{"large's cap", p.Models["large"].MaxOutput, int64(8000)},
 		{"budgets", len(p.Budgets), 3},
 		{"limit", p.Budgets[0].Limit, 4000 * pricing.Dollar},
@@ -93,12 +93,12 @@ func TestCompact(t *testing.T) {
 	for _, w := range p.Warnings {
 		warned = append(warned, w.Message)
 	}
-	for _, part := range []string{"anthropic dialect", "escalate is loaded", "cache.semantic is loaded"} {
+	for _, part := range []string{"escalate is loaded", "cache.semantic is loaded"} {
 		if !strings.Contains(strings.Join(warned, "\n"), part) {
 			t.Errorf("no warning of %q in %q", part, warned)
 		}
 	}
-	if len(warned) != 3 {
+	if len(warned) != 2 {
 		t.Errorf("warnings: %q", warned)
 	}
 }
@@ -371,5 +371,22 @@ func TestWebhooks(t *testing.T) {
 	p := f("https://example.com/x", "s", "")
 	if w := p.Events.Webhooks[0]; w.URL != "https://example.com/x" || w.Secret != "s" || !w.Slack || w.Kinds[0] != "anomaly" || w.Teams[0] != "search" {
 		t.Errorf("webhook %+v", w)
+	}
+}
+
+// TestDialectNotSpoken: its targets load, say why they are not used, and cost nobody a file that loads.
+func TestDialectNotSpoken(t *testing.T) {
+	p, err := Parse("policies.yaml", []byte(`version: 1
+providers: { g: { dialect: gemini, base_url: https://generativelanguage.googleapis.com } }
+models: { m: { use: g/gemini-2.5-pro } }
+routes: [ { name: all, to: asked } ]
+default: m
+`), func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const why = "this version does not speak the gemini dialect yet"
+	if got := p.Models["m"].Use[0].Unavailable; got != why || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0].Message, why) {
+		t.Errorf("unavailable %q, warnings %v", got, p.Warnings)
 	}
 }
