@@ -79,7 +79,11 @@ func Explain(p *policy.Policy, f *exchange.Facts) Explanation {
 	t.Pinned = d.Reason == exchange.ReasonPinned
 	if len(t.Routes) > 0 {
 		for _, r := range p.Routes[len(t.Routes):] {
-			t.Routes = append(t.Routes, Verdict{Route: r.Name, Line: r.Line, To: destinationName(r), Verdict: NotReached})
+			v := Verdict{Route: r.Name, Line: r.Line, To: destinationName(r), Verdict: NotReached}
+			if ok, failed := r.When.Match(f); !ok {
+				t.failed(&v, r, failed)
+			}
+			t.Routes = append(t.Routes, v)
 		}
 	}
 	if fault != nil {
@@ -112,18 +116,24 @@ func (t *trace) route(r *policy.Route, ok bool, failed string) {
 	case !ok && failed == scopeOfKey:
 		v.Verdict = NotForKey
 	case !ok:
-		v.Verdict, v.Key, v.Value = Failed, failed, valueOf(t.policy, t.facts, failed)
-		for key, want := range r.When.Conditions() {
-			if key == failed {
-				v.Want = want
-			}
-		}
+		v.Verdict = Failed
+		t.failed(&v, r, failed)
 	case r.Observe:
 		v.Verdict = Observed
 	default:
 		v.Verdict = Decides
 	}
 	t.Routes = append(t.Routes, v)
+}
+
+// failed says which key of a route's condition the request does not meet.
+func (t *trace) failed(v *Verdict, r *policy.Route, key string) {
+	v.Key, v.Value = key, valueOf(t.policy, t.facts, key)
+	for k, want := range r.When.Conditions() {
+		if k == key {
+			v.Want = want
+		}
+	}
 }
 
 // left notes why the conversation does not stay where it was.

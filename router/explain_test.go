@@ -63,6 +63,7 @@ func TestExplainText(t *testing.T) {
 ├─ no   nights are seen (line 38): hour is 12, the route wants 22-6
 ├─ no   batches go cheap (line 42): tags.kind is live, the route wants batch
 ├─ yes  tools go premium (line 46): to premium
+├─ rest everything else (line 50): not read; it would match too, and go to asked
 ├─ the conversation leaves cheap: the route's model ranks higher
 └─ premium, because rule
    ├─ 1. anthropic/claude-sonnet-4-5
@@ -135,7 +136,7 @@ func TestExplainJSON(t *testing.T) {
 		},
 		"routes": []any{
 			map[string]any{"route": "short questions go cheap", "line": 28.0, "verdict": "decides", "to": "cheap"},
-			map[string]any{"route": "search protects its budget", "line": 31.0, "verdict": "not_reached", "to": "cheap"},
+			map[string]any{"route": "search protects its budget", "line": 31.0, "verdict": "not_reached", "to": "cheap", "key": "team", "want": "search", "value": "support"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

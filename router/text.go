@@ -11,6 +11,7 @@ import (
 //	├─ no   short questions go cheap (line 31): complexity is 0.525, the route wants < 0.35
 //	├─ seen hard work goes premium (line 43): observed only, it would go to premium
 //	├─ yes  everything else (line 46): to asked
+//	├─ rest the end (line 48): not read; it would match too, and go to cheap
 //	└─ standard, because default
 //	   ├─ 1. openai/gpt-5-mini
 //	   ├─ left out: anthropic/claude-haiku-4-5, ANTHROPIC_API_KEY is not set
@@ -19,9 +20,7 @@ func (e *Explanation) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d prompt tokens, %s\n", e.Asked, e.PromptTokens, e.complexity())
 	for i := range e.Routes {
-		if r := &e.Routes[i]; r.Verdict != NotReached {
-			fmt.Fprintf(&b, "├─ %s\n", r.text())
-		}
+		fmt.Fprintf(&b, "├─ %s\n", e.Routes[i].text())
 	}
 	if e.Left != "" {
 		fmt.Fprintf(&b, "├─ %s\n", e.Left)
@@ -63,6 +62,11 @@ func (v *Verdict) text() string {
 		return fmt.Sprintf("yes  %s: to %s", name, v.To)
 	case Observed:
 		return fmt.Sprintf("seen %s: observed only, it would go to %s", name, v.To)
+	case NotReached:
+		if v.Key == "" {
+			return fmt.Sprintf("rest %s: not read; it would match too, and go to %s", name, v.To)
+		}
+		return fmt.Sprintf("rest %s: not read; %s is %s, the route wants %s", name, v.Key, v.Value, v.Want)
 	case NotForKey:
 		return fmt.Sprintf("no   %s: the key may not use it, or not %s", name, v.To)
 	default:

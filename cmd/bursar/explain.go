@@ -13,6 +13,7 @@ import (
 	"bursar/policy"
 	"bursar/prompt"
 	"bursar/router"
+	"bursar/router/scorer"
 	"bursar/tokens"
 )
 
@@ -54,12 +55,35 @@ func explain(p *program, args []string) error {
 	if err := measure(loaded, &facts, text); err != nil {
 		return fmt.Errorf("%s: %w", *body, err)
 	}
-	told := router.Explain(loaded, &facts)
+	told := explanation{Explanation: router.Explain(loaded, &facts), Guess: guessOf(text)}
 	if *asJSON {
 		return json.NewEncoder(p.out).Encode(told)
 	}
 	fmt.Fprint(p.out, told.Text())
+	fmt.Fprintf(p.out, "by its words alone, small models fail at %.0f %% of such prompts and large ones at %.0f %%: a guess, by which no rule goes (docs/routing.md)\n",
+		100*told.Guess.CheapFails, 100*told.Guess.PremiumFails)
 	return nil
+}
+
+// explanation is what the router says, and what the scorer guesses.
+type explanation struct {
+	router.Explanation
+	Guess guess `json:"guess"`
+}
+
+// guess is how likely models are to fail at the prompt, by the words of its last message alone.
+type guess struct {
+	CheapFails   float64 `json:"cheap_fails"`
+	PremiumFails float64 `json:"premium_fails"`
+}
+
+func guessOf(body []byte) guess {
+	var e prompt.Envelope
+	if e.Read(body) != nil { // measure has read it before
+		return guess{}
+	}
+	fails := scorer.Shipped().Fails(e.LastUser(nil))
+	return guess{fails[scorer.CheapFails], fails[scorer.PremiumFails]}
 }
 
 // whichPolicies tells how to name the policy file where there is none.

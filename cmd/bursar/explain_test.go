@@ -44,6 +44,12 @@ func TestExplain(t *testing.T) {
 	if told.Status != 404 || told.Reason != "unknown_model" || told.Fault == "" {
 		t.Errorf("an unknown model: %+v", told)
 	}
+	text := world{in: plainQuestion}.run("explain", "-policies", house, "-team", "search", "-body", "-").out
+	for _, want := range []string{"yes  plain short questions", "rest as asked", "it would match too", "a guess, by which no rule goes"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
 	t.Setenv("OPENAI_API_KEY", "")
 	f(explained(t, plainQuestion), "plain short questions", "rule", "cheap", "local/qwen3:8b")
 }

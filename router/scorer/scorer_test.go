@@ -31,6 +31,22 @@ func TestTrainLearns(t *testing.T) {
 	}
 }
 
+func TestModelComesBack(t *testing.T) {
+	m := Train(lessons(), Usual)
+	back, err := Decode(m.Encode())
+	if err != nil || *back != *m {
+		t.Errorf("a model did not come back: %v", err)
+	}
+	for _, bad := range [][]byte{nil, m.Encode()[1:], append([]byte{0, 0, 0xC0, 0x7F}, m.Encode()[4:]...)} {
+		if _, err := Decode(bad); err == nil {
+			t.Errorf("%d bytes were taken for a model", len(bad))
+		}
+	}
+	if v := Shipped().Fails([]byte("What is 2 + 2?")); v[CheapFails] == v[PremiumFails] {
+		t.Error("the shipped model has one head only")
+	}
+}
+
 func TestFailsIsBounded(t *testing.T) {
 	m := Train(lessons(), Usual)
 	for _, text := range []string{"", " ", "\x00\xff\xfe", strings.Repeat("a", 1<<20), strings.Repeat("1 ", 1<<19), "日本語のテキスト", strings.Repeat("prove lemma ", 1<<16)} {

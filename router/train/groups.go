@@ -25,6 +25,10 @@ var measured = map[string][]string{
 	"mmlu_pro":         {"gemini", "Meta-Llama-3_1-8B"},
 }
 
+func isMeasured(set, model string) bool {
+	return slices.ContainsFunc(measured[set], func(p string) bool { return strings.HasPrefix(model, p) })
+}
+
 // question is one line of a set.
 type question struct {
 	Query  string            `json:"query"`
@@ -92,7 +96,7 @@ func pairUp(set string, questions []question) []group {
 	}
 	var models []string
 	for _, m := range slices.Sorted(maps.Keys(asked)) {
-		if asked[m] > 0.7*float64(len(questions)) && !slices.ContainsFunc(measured[set], func(p string) bool { return strings.HasPrefix(m, p) }) {
+		if asked[m] > 0.7*float64(len(questions)) && !isMeasured(set, m) {
 			models = append(models, m)
 		}
 	}
