@@ -108,3 +108,35 @@ func BenchmarkFlight(b *testing.B) {
 		f.join(ask, Mark{}, hidden).Leave(false)
 	}
 }
+
+// BenchmarkDown tells how long a lookup that may lead a flight takes when Redis accepts and says nothing, and when it is slow: until the breaker
+// opens, and after.
+func BenchmarkDown(b *testing.B) {
+	run := func(name string, addr string) {
+		b.Run(name, func(b *testing.B) {
+			var first, after time.Duration
+			for b.Loop() {
+				r := newRedis(b, clientOf(b, addr, 0), "acme", RedisOptions{})
+				s := NewTiered(newMemory(b, MemoryOptions{}), r, 0)
+				for i := range 105 {
+					begun := time.Now()
+					if a, seat := s.Join(b.Context(), &Ask{Key: keyOf("a", fmt.Sprint(i))}); a != nil || !seat.Leads() {
+						b.Fatal("no miss")
+					}
+					if took := time.Since(begun); i < 5 {
+						first = max(first, took)
+					} else {
+						after = max(after, took)
+					}
+				}
+				s.Close()
+			}
+			b.ReportMetric(float64(first.Microseconds())/1000, "max-ms/first-five")
+			b.ReportMetric(float64(after.Microseconds())/1000, "max-ms/next-hundred")
+		})
+	}
+	silent := newGate(b, miniredis.RunT(b).Addr())
+	silent.set(true)
+	run("black-hole", silent.ln.Addr().String())
+	run("refused", "127.0.0.1:1")
+}
