@@ -23,6 +23,7 @@ type journal struct {
 	mu      sync.Mutex
 	file    *os.File         // the segment being written; no other is
 	end     position         // where the next byte goes
+	synced  position         // what is before it outlives a power failure
 	pending []byte           // frames not yet written: empty but while a record is added, or after a failed write
 	closing []string         // ids whose holds end with what is pending
 	torn    bool             // the last write failed halfway and could not be undone yet
@@ -166,14 +167,16 @@ func (j *journal) sync() error {
 	if len(j.pending) > 0 {
 		_ = j.write() // its fault is j.fault
 	}
-	current, retired := j.file, j.retired
+	current, retired, end := j.file, j.retired, j.end
 	j.retired = nil
 	j.mu.Unlock()
 	left, err := j.syncFiles(current, retired)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.retired = append(left, j.retired...)
-	j.undone = err
+	if j.undone = err; err == nil {
+		j.synced = end
+	}
 	return j.down()
 }
 

@@ -16,16 +16,17 @@ import (
 // focusDimensions are what a line of the FOCUS export is of.
 func focusDimensions() []string { return []string{"team", "model", "day"} }
 
-// focusColumns are columns of the FinOps Open Cost and Usage Specification, FOCUS 1.x. Those that begin with x_ are our own, as it
-// provides for.
+// focusColumns are the columns of the FinOps Open Cost and Usage Specification, FOCUS 1.2, that are mandatory there, and those of the others
+// that the ledger can fill: no unit prices, since a line is of many requests at several rates, and no invoices. Those that
+// begin with x_ are our own, as it provides for.
 func focusColumns() []string {
 	return []string{
-		"BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "BillingCurrency",
-		"BillingPeriodStart", "BillingPeriodEnd", "ChargePeriodStart", "ChargePeriodEnd",
-		"ChargeCategory", "ChargeDescription", "ConsumedQuantity", "ConsumedUnit",
-		"ProviderName", "PublisherName", "InvoiceIssuerName", "ServiceCategory", "ServiceName", "SkuId",
-		"SubAccountId", "SubAccountName", "Tags",
-		"x_Requests", "x_BaselineCost", "x_SavedCost",
+		"BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
+		"ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency", "ChargePeriodEnd", "ChargePeriodStart",
+		"ConsumedQuantity", "ConsumedUnit", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost",
+		"PricingQuantity", "PricingUnit", "ProviderName", "PublisherName",
+		"ServiceCategory", "ServiceName", "ServiceSubcategory", "SkuId", "SubAccountId", "SubAccountName", "Tags",
+		"x_BaselineCost", "x_Requests", "x_SavedCost",
 	}
 }
 
@@ -69,14 +70,24 @@ func focusRecord(line *ledger.Line, teams map[string]*policy.Team) ([]string, er
 	if err != nil {
 		return nil, fmt.Errorf("tags of team %s: %w", team, err)
 	}
-	cost := line.Spend.Dollars() // one price is known: the one that was paid
+	if provider == "" { // a correction, say, of a row that nobody had answered
+		provider, model, target = unknownName, unknownName, unknownName
+	}
+	if team == "" {
+		team = unknownName
+	}
 	provider, model, target, team = ledger.GuardFormula(provider), ledger.GuardFormula(model), ledger.GuardFormula(target), ledger.GuardFormula(team)
+	cost, tokens := line.Spend.Dollars(), strconv.FormatInt(line.PromptTokens+line.CompletionTokens, 10) // one price is known: the one that was paid
+	at := func(t time.Time) string { return t.Format(time.RFC3339) }
 	return []string{
-		cost, cost, cost, cost, "USD",
-		month.Format(time.RFC3339), month.AddDate(0, 1, 0).Format(time.RFC3339), day.Format(time.RFC3339), day.AddDate(0, 0, 1).Format(time.RFC3339),
-		"Usage", fmt.Sprintf("%s: %d requests", model, line.Requests), strconv.FormatInt(line.PromptTokens+line.CompletionTokens, 10), "Tokens",
-		provider, provider, provider, "AI and Machine Learning", "Chat Completions", target,
-		team, team, string(text),
-		strconv.FormatInt(line.Requests, 10), line.Baseline.Dollars(), line.SavedTotal().Dollars(),
+		cost, provider, provider, "USD", at(month.AddDate(0, 1, 0)), at(month),
+		"Usage", "", fmt.Sprintf("%s: %d requests", model, line.Requests), "Usage-Based", at(day.AddDate(0, 0, 1)), at(day),
+		tokens, "Tokens", cost, cost, provider, cost,
+		tokens, "Tokens", provider, provider,
+		"AI and Machine Learning", "Chat Completions", "Generative AI", target, team, team, string(text),
+		line.Baseline.Dollars(), strconv.FormatInt(line.Requests, 10), line.SavedTotal().Dollars(),
 	}, nil
 }
+
+// unknownName stands where FOCUS wants a name and the ledger has none.
+const unknownName = "unknown"

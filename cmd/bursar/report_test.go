@@ -283,6 +283,59 @@ func TestReportFocus(t *testing.T) {
 	}
 }
 
+// TestFocusColumns checks the export by what FOCUS 1.2 says of its columns, as testdata/focus-1.2.csv has it: mandatory ones are there,
+// no other has a name that is not the specification's or begins with x_, and types, nulls and allowed values are kept.
+func TestFocusColumns(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	l, err := ledger.Open(dir, ledger.Options{})
+	must(t, err)
+	odd := ledger.Row{ID: "nobody", Kind: ledger.KindCorrection, Time: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC).UnixNano(), Cost: 1, Baseline: 1}
+	must(t, l.Append(&odd))
+	must(t, l.Close())
+	lines := columns(t, done(t, "report", "-data", dir, "-format", "focus"))
+	facts, err := os.ReadFile("testdata/focus-1.2.csv")
+	must(t, err)
+	spec := columns(t, string(facts))
+	known := map[string]bool{}
+	for i, column := range spec["column"] {
+		known[column] = true
+		cells := lines[column]
+		if cells == nil && spec["level"][i] == "mandatory" {
+			t.Errorf("mandatory column %s is missing", column)
+		}
+		for _, cell := range cells {
+			if cell == "" && spec["null"][i] == "no" || strings.TrimSpace(cell) != cell {
+				t.Errorf("column %s: %q", column, cell)
+			}
+			switch spec["type"][i] {
+			case "decimal":
+				nano(t, cell)
+			case "datetime":
+				if at, err := time.Parse("2006-01-02T15:04:05Z", cell); err != nil {
+					t.Errorf("column %s: %v, %v", column, at, err)
+				}
+			case "json":
+				if !json.Valid([]byte(cell)) {
+					t.Errorf("column %s: %q", column, cell)
+				}
+			}
+		}
+	}
+	for column := range lines {
+		if !known[column] && !strings.HasPrefix(column, "x_") {
+			t.Errorf("column %s is not of FOCUS", column)
+		}
+	}
+	for column, want := range map[string]string{"ChargeCategory": "Usage", "ChargeClass": "", "ChargeFrequency": "Usage-Based", "ServiceCategory": "AI and Machine Learning", "ServiceSubcategory": "Generative AI"} {
+		for i, cell := range lines[column] {
+			if cell != want || lines["PricingQuantity"][i] == "" || lines["PricingUnit"][i] == "" {
+				t.Errorf("column %s: %q", column, cell)
+			}
+		}
+	}
+}
+
 // TestReportDamaged: a folder that is no ledger's is named.
 func TestReportDamaged(t *testing.T) {
 	dir := t.TempDir()
