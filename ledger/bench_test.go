@@ -113,3 +113,37 @@ func BenchmarkReport(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkShip is how fast rows reach a Postgres on the same machine, from SQLite.
+func BenchmarkShip(b *testing.B) {
+	url := newFleet(b)
+	dir := b.TempDir()
+	const batch = 20_000
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		if err := Import(dir, func(yield func(*Row) bool) {
+			for i := range batch {
+				if !yield(row(n*batch + i)) {
+					return
+				}
+			}
+		}); err != nil {
+			b.Fatal(err)
+		}
+		l := open(b, dir, Options{})
+		b.StartTimer()
+		s, err := l.Ship(ShipOptions{URL: url, Gateway: "one"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "rows/s")
+}

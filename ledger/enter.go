@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// errOtherMark says that Postgres knows another position than the shipper thought.
-var errOtherMark = errors.New("the position in Postgres has moved")
+// errOtherMark says that Postgres knows another position than the shipper thought. It is asked for anew, after a pause: two gateways
+// of one name must not chase each other.
+var errOtherMark = errors.New("the position of this gateway in Postgres is not the one it left there: Postgres was restored, or another gateway runs under the same name (the file gateway-id in its data folder)")
 
 // enter enters a batch: the rows that are new, what they add to the sums, and the position. The tables are locked in one order, and
 // lines in theirs, by every gateway.

@@ -168,9 +168,15 @@ func readTable(in io.Reader, yield func(*Row, error) bool) {
 	}
 }
 
+// laterColumns came after the first exports, which lack them.
+var laterColumns = []string{"facts"}
+
 // take takes the values of a row by their columns. All must be there, and none that is unknown: what is dropped here would be lost.
 func (r *Row) take(values map[string]any) (err error) {
 	for i, text := range r.texts() {
+		if _, there := values[textColumns[i]]; !there && slices.Contains(laterColumns, textColumns[i]) {
+			continue
+		}
 		value, ok := values[textColumns[i]].(string)
 		if !ok {
 			return fmt.Errorf("column %q is missing or no text", textColumns[i])
@@ -186,15 +192,21 @@ func (r *Row) take(values map[string]any) (err error) {
 		}
 	}
 	r.Stream = stream != 0
-	if _, extra := values[atColumn]; len(values) > texts+int(numbers)+1 || len(values) == texts+int(numbers)+1 && !extra {
-		for column := range values {
-			if column != atColumn && !slices.Contains(exportColumns(), column) {
-				return fmt.Errorf("column %q is unknown to this version of Bursar: use the one that wrote it", column)
-			}
+	for column := range values {
+		if column != atColumn && !knownColumns[column] {
+			return fmt.Errorf("column %q is unknown to this version of Bursar: use the one that wrote it", column)
 		}
 	}
 	return nil
 }
+
+var knownColumns = func() map[string]bool {
+	all := map[string]bool{}
+	for _, column := range exportColumns() {
+		all[column] = true
+	}
+	return all
+}()
 
 // escapeText writes a text so that any form, and a spreadsheet, keeps it.
 func escapeText(text string) string {

@@ -96,6 +96,11 @@ func TestReadExportDamaged(t *testing.T) {
 	f(`column "cost" is missing`, strings.Replace(whole, `"cost":`, `"kost":`, 1))
 	f(`column "newer" is unknown`, strings.Replace(whole, `{`, `{"newer":1,`, 1))
 	f(`column "team" is missing`, strings.Replace(whole, `"team":"team1"`, `"team":1`, 1))
+	for r, err := range ReadExport(strings.NewReader(strings.ReplaceAll(whole, `,"facts":""`, ""))) { // of a version before facts
+		if err != nil || r.Cost == 0 {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
 	f("a backslash escapes nothing", strings.Replace(whole, `"team":"team1"`, `"team":"\\q"`, 1))
 	f(`column "id" is missing`, "id;team\n1;2\n")
 }

@@ -201,6 +201,35 @@ func TestShipOrphanOfTwo(t *testing.T) {
 	}
 }
 
+// TestShipSameName: two gateways that run under one name, since somebody has copied a data folder, hinder each other, but all their rows
+// are in Postgres once.
+func TestShipSameName(t *testing.T) {
+	url := newFleet(t)
+	var all []*Ledger
+	var shippers []*Shipper
+	for i := range 2 {
+		l := open(t, t.TempDir(), Options{Warn: func(string, error) {}})
+		fillLedger(t, l, 0, 100) // of the folder that was copied
+		fillLedger(t, l, 1000*i+100, 1000*i+500)
+		all, shippers = append(all, l), append(shippers, ship(t, l, url, "one"))
+	}
+	for n := range 100 {
+		must(t, all[n%2].Append(row(5000+n)))
+		time.Sleep(time.Millisecond)
+	}
+	for i, l := range all { // one after the other, and then each has its turn
+		must(t, l.Flush(t.Context()))
+		_ = shippers[i].Close(t.Context())
+	}
+	for _, l := range all {
+		shipped(t, ship(t, l, url, "one"))
+	}
+	audit, err := fleetOf(t, url).Verify(t.Context())
+	if err != nil || audit.Rows != 100+2*400+100 {
+		t.Errorf("%+v, %v", audit, err)
+	}
+}
+
 // TestShipTexts: what is no text to Postgres is shipped all the same.
 func TestShipTexts(t *testing.T) {
 	url := newFleet(t)

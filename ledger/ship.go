@@ -166,9 +166,6 @@ func (s *Shipper) shipSome(ctx context.Context) (int, error) {
 	}
 	err = s.fleet.transact(ctx, nil, func(tx *sql.Tx) error { return s.enter(ctx, tx, rows, next) })
 	switch {
-	case errors.Is(err, errOtherMark):
-		s.forget() // asked anew
-		return 1, nil
 	case errors.Is(err, context.DeadlineExceeded):
 		s.batch = max(s.batch/4, 50)
 	case err == nil:

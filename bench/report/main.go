@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"bursar/ledger"
@@ -45,6 +46,7 @@ type result struct {
 	Generated float64            `json:"generate_s"`
 	Bytes     int64              `json:"bytes"`
 	Seconds   map[string]float64 `json:"report_s"`
+	CPU       map[string]float64 `json:"report_cpu_s"` // of this process, which is all that works on it: what Seconds would be on a quiet machine
 	Drift     pricing.Nano       `json:"drift_nano"`
 	Verify    float64            `json:"verify_s"`
 }
@@ -56,7 +58,7 @@ func run(rows, rounds int, dir string) (err error) {
 		}
 		defer os.RemoveAll(dir)
 	}
-	out := result{Seconds: map[string]float64{}}
+	out := result{Seconds: map[string]float64{}, CPU: map[string]float64{}}
 	if _, err := os.Stat(filepath.Join(dir, "ledger.db")); errors.Is(err, fs.ErrNotExist) {
 		begun := time.Now()
 		if err := ledger.Import(dir, month(rows)); err != nil {
@@ -107,26 +109,27 @@ func fromRows() []string { return []string{"user,hour", "key,user", "key,model,h
 
 // measure asks for each statement, rounds times.
 func measure(reader *ledger.Reader, rounds int, spend pricing.Nano, out *result) error {
-	fmt.Println("statement                    seconds   lines   CSV sum - ledger")
+	fmt.Println("statement                    seconds   CPU s   lines   CSV sum - ledger")
 	for _, by := range append(statements(), fromRows()...) {
 		query := ledger.Query{}
 		if by != "" {
 			query.By = strings.Split(by, ",")
 		}
-		var took []float64
+		var took, worked []float64
 		var statement *ledger.Statement
 		if slices.Contains(fromRows(), by) {
 			rounds = 1
 		}
 		for range rounds {
-			begun := time.Now()
+			begun, cpu := time.Now(), cpuTime()
 			var err error
 			if statement, err = reader.Report(context.Background(), query); err != nil {
 				return err
 			}
-			took = append(took, time.Since(begun).Seconds())
+			took, worked = append(took, time.Since(begun).Seconds()), append(worked, (cpuTime()-cpu).Seconds())
 		}
 		slices.Sort(took)
+		slices.Sort(worked)
 		sum, err := sumCSV(statement.CSV())
 		if err != nil {
 			return err
@@ -137,10 +140,19 @@ func measure(reader *ledger.Reader, rounds int, spend pricing.Nano, out *result)
 		if by == "" {
 			name = "total"
 		}
-		out.Seconds[name] = took[len(took)/2]
-		fmt.Printf("%-28s %7.3f %7d   %d nano-dollars\n", name, out.Seconds[name], len(statement.Lines), drift)
+		out.Seconds[name], out.CPU[name] = took[len(took)/2], worked[len(worked)/2]
+		fmt.Printf("%-28s %7.3f %7.3f %7d   %d nano-dollars\n", name, out.Seconds[name], out.CPU[name], len(statement.Lines), drift)
 	}
 	return nil
+}
+
+// cpuTime is what this process has used of the processors so far.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // sumCSV adds up the spend of a statement as finance would: from its CSV.
