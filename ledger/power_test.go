@@ -13,7 +13,7 @@ import (
 // which is synced with each commit. Rows that were entered SyncEvery or longer before are there, and holds too. Time is the
 // bubble's, so nothing else than SyncEvery passes; on a real disk the fsync itself comes on top.
 func TestPowerLoss(t *testing.T) {
-	for range 6 {
+	for range 4 {
 		dir, after := t.TempDir(), t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			l, err := Open(dir, Options{SegmentSize: 16 << 10, CommitEvery: time.Hour, KeepOpens: true})

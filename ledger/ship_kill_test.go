@@ -73,13 +73,13 @@ func TestShipKill(t *testing.T) {
 	}
 	var spend pricing.Nano
 	var rows int64
-	fleet := fleetOf(t, db.url)
 	for _, s := range sites {
 		l := open(t, s.dir, Options{Warn: func(string, error) {}})
 		must(t, l.Flush(t.Context()))
 		shipper, err := l.Ship(ShipOptions{URL: db.url, Gateway: s.name})
 		must(t, err)
 		must(t, shipper.Close(t.Context()))
+		fleet := fleetOf(t, db.url)
 		found, err := l.CompareFleet(t.Context(), fleet, s.name, time.Time{})
 		must(t, err)
 		audit := verify(t, &l.Reader)
@@ -91,6 +91,7 @@ func TestShipKill(t *testing.T) {
 		}
 		rows, spend = rows+audit.Rows, spend+audit.Spend
 	}
+	fleet := fleetOf(t, db.url)
 	audit, err := fleet.Verify(t.Context())
 	must(t, err)
 	if audit.Rows != rows || audit.Spend != spend {
@@ -128,9 +129,11 @@ func (s *shippingSite) start(t *testing.T) {
 }
 
 func (s *shippingSite) killAfter(d time.Duration) {
-	time.AfterFunc(d, func() { _ = s.cmd.Process.Kill() })
 	lines := bufio.NewScanner(s.out)
-	for lines.Scan() {
+	for first := true; lines.Scan(); first = false {
+		if first { // it works by now
+			time.AfterFunc(d, func() { _ = s.cmd.Process.Kill() })
+		}
 		var n int
 		if _, err := fmt.Sscanf(lines.Text(), "row %d", &n); err == nil {
 			s.said.rows = append(s.said.rows, n)
