@@ -29,6 +29,7 @@ type Candidate struct {
 	Price       *pricing.Price
 	MaxOutput   int64  // the model's own output limit in tokens, 0 if unknown
 	Context     int64  // the model's context window in tokens, 0 if unknown
+	Region      string // that the provider's address names, "" if none; prices may differ by it
 	Unavailable string // why it cannot serve (its key is missing, ...), "" if it can
 }
 

@@ -103,6 +103,36 @@ type pricesEntry struct {
 	AssumeUSD *ratesEntry `key:"assume_usd"`
 	// Prices by provider/model, for your own hardware and your own contracts. They go before the built-in ones.
 	Overrides table[ratesEntry] `key:"overrides" names:"target" each:"provider/model"`
+	// What was agreed with providers, and from when until when: a discount on the list price, or rates of your own. Of a target's
+	// own contract and its provider's, the target's holds; of several at a time, the last one in the file. Targets under
+	// `overrides` have no contract: those prices are what is paid.
+	Contracts list[contractEntry] `key:"contracts"`
+}
+
+// What was agreed with a provider for some time. Give either a discount, or rates.
+type contractEntry struct {
+	At place
+
+	// The provider, or the target as provider/model. Rates need a target.
+	For text `key:"for" need:"yes" names:"provider or target" like:"openai"`
+	// What is taken off the list price, fees, tiers, service tiers and regions included: at most 99%.
+	Discount share `key:"discount" like:"15%"`
+	// Prompt tokens, in US dollars per million, as all rates are.
+	Input rate `key:"input" like:"1.25"`
+	// Answer tokens.
+	Output rate `key:"output" like:"10"`
+	// Prompt tokens that the provider reads from its own cache.
+	CacheRead rate `key:"cache_read" usual:"input"`
+	// Prompt tokens that the provider writes to its own cache.
+	CacheWrite rate `key:"cache_write" usual:"input"`
+	// Answer tokens spent on reasoning.
+	Reasoning rate `key:"reasoning" usual:"output"`
+	// Dollars per request, whatever its length.
+	PerRequest dollars `key:"per_request" usual:"0"`
+	// The first moment: a day, which begins in the policy's time zone, or a time.
+	From date `key:"from" usual:"always" like:"2026-07-01"`
+	// The moment that it ends at.
+	Until date `key:"until" usual:"never" like:"2027-07-01"`
 }
 
 // A price in US dollars per million tokens.

@@ -68,7 +68,7 @@ func (p *Policy) single(provider *Provider, model string) *Model {
 func (p *Policy) candidate(provider *Provider, model, tier string) *exchange.Candidate {
 	c := &exchange.Candidate{
 		Provider: provider.Name, Model: model, Target: provider.Name + "/" + model, Tier: tier,
-		Unavailable: provider.Unavailable,
+		Region: pricing.RegionOf(provider.host), Unavailable: provider.Unavailable,
 	}
 	price, limits := p.prices.find(provider, model)
 	c.Price, c.MaxOutput, c.Context = price, limits.Output, limits.Context

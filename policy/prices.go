@@ -14,9 +14,10 @@ import (
 // priceBook finds what a target costs: overrides first, then the built-in prices, then what is assumed.
 type priceBook struct {
 	builtIn   *pricing.Table
-	overrides map[string]*pricing.Price // by provider/model
-	assumed   *pricing.Rates            // nil if unknown prices are denied
-	now       time.Time                 // when tiers are compared
+	overrides map[string]*pricing.Price     // by provider/model
+	contracts map[string][]pricing.Contract // by provider, and by provider/model
+	assumed   *pricing.Rates                // nil if unknown prices are denied
+	now       time.Time                     // when tiers are compared
 }
 
 // find returns the price of a target, nil if it is unknown and the policy denies that, and the model's limits as far as known.
@@ -33,11 +34,22 @@ func (b *priceBook) find(p *Provider, model string) (*pricing.Price, pricing.Lim
 	if own := b.overrides[p.Name+"/"+model]; own != nil {
 		return own, limits
 	}
-	if !ok && b.assumed != nil {
-		return pricing.Flat(p.Name, model, *b.assumed), limits
+	ofTarget := b.contracts[p.Name+"/"+model]
+	switch {
+	case ok:
+		return known.Under(slices.Concat(b.contracts[p.Name], ofTarget)), limits
+	case b.assumed != nil: // nobody takes a discount off what is only assumed
+		return pricing.Flat(p.Name, model, *b.assumed).Under(slices.DeleteFunc(slices.Clone(ofTarget), discounts)), limits
 	}
-	return known, limits
+	for _, c := range ofTarget {
+		if c.Rates != nil { // all that is known; before and after it, it is the nearest guess
+			return pricing.Flat(p.Name, model, *c.Rates).Under(slices.DeleteFunc(slices.Clone(ofTarget), discounts)), limits
+		}
+	}
+	return nil, limits
 }
+
+func discounts(c pricing.Contract) bool { return c.Rates == nil }
 
 // rank returns what a typical request costs on the first target whose price is known. The worst case would not do: it goes by the
 // dearest service tier of a price list, which nobody asked for.
@@ -52,7 +64,7 @@ func (b *priceBook) rank(use []*exchange.Candidate) pricing.Nano {
 }
 
 func (c *compiler) prices() {
-	book := &priceBook{builtIn: pricing.Embedded(), overrides: map[string]*pricing.Price{}, now: c.now}
+	book := &priceBook{builtIn: pricing.Embedded(), overrides: map[string]*pricing.Price{}, contracts: map[string][]pricing.Contract{}, now: c.now}
 	c.policy.prices = book
 	file := c.file.Prices
 	if file == nil {
@@ -77,6 +89,7 @@ func (c *compiler) prices() {
 		}
 		book.overrides[row.name] = pricing.Flat(provider.Name, model, row.value.rates())
 	}
+	c.contracts(book, file)
 }
 
 func (r *ratesEntry) rates() pricing.Rates {

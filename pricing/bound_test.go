@@ -53,7 +53,11 @@ func TestCostIsExact(t *testing.T) {
 		p, at := anyPrice().Draw(t, "price"), anyTime().Draw(t, "at")
 		u := anyUsage(p).Draw(t, "usage")
 		u.Tier = ""
-		r := p.sheetAt(at).tier(u.Prompt()).standard
+		s := p.sheetAt(at)
+		if s.marginal {
+			return // TestMarginalTiers
+		}
+		r := s.tier(u.Prompt()).standard
 		sum := new(big.Int).Mul(big.NewInt(int64(r.PerRequest)), big.NewInt(1000))
 		counts := []int64{
 			u.Input, u.CacheRead, u.CacheWrite, u.CacheWrite1h, u.AudioIn, u.ImageIn,
@@ -62,7 +66,7 @@ func TestCostIsExact(t *testing.T) {
 		for i, rate := range r.buckets() {
 			sum.Add(sum, new(big.Int).Mul(big.NewInt(int64(*rate)), big.NewInt(counts[i])))
 		}
-		by := p.region(u.Region)
+		by := p.region(u.Region).by(s.pays)
 		num := sum.Mul(sum, new(big.Int).SetUint64(by.num))
 		den := new(big.Int).SetUint64(by.den * 1000)
 		q, rest := num.QuoRem(num, den, new(big.Int))
@@ -124,7 +128,10 @@ func anyPrice() *rapid.Generator[*Price] {
 }
 
 func anyEntry(t *rapid.T) Entry {
-	e := Entry{Rates: anyRates(t)}
+	e := Entry{Rates: anyRates(t), Marginal: rapid.Bool().Draw(t, "marginal")}
+	if den := rapid.Uint64Range(0, 1_000_000).Draw(t, "pays of"); den > 0 {
+		e.Pays = Ratio{rapid.Uint64Range((den+99)/100, den).Draw(t, "pays"), den}
+	}
 	var above int64
 	for range rapid.IntRange(0, 2).Draw(t, "tiers") {
 		above += rapid.Int64Range(1, 1000).Draw(t, "above")

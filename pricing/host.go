@@ -56,3 +56,27 @@ func providerOf(host string) (string, bool) {
 	}
 	return "", false
 }
+
+// RegionOf returns the region that an API at a host name is served from, in the words of the table; "" if the name does not tell.
+func RegionOf(host string) string {
+	host = strings.ToLower(host)
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	host = strings.TrimSuffix(host, ".")
+	if region, ok := strings.CutSuffix(host, ".api.openai.com"); ok {
+		return region
+	}
+	if host == "aiplatform.googleapis.com" {
+		return "global"
+	}
+	if region, ok := strings.CutSuffix(host, "-aiplatform.googleapis.com"); ok {
+		return region
+	}
+	if rest, ok := strings.CutPrefix(host, "bedrock-runtime."); ok {
+		if region, ok := strings.CutSuffix(rest, ".amazonaws.com"); ok {
+			return region
+		}
+	}
+	return ""
+}

@@ -34,8 +34,8 @@ func TestInvoices(t *testing.T) {
 			call = line
 		}
 	}
-	if cases < 90 {
-		t.Errorf("read %d invoices, want at least 90", cases)
+	if cases < 112 {
+		t.Errorf("read %d invoices, want at least 112", cases)
 	}
 }
 

@@ -43,10 +43,16 @@ func (s picos) max(t picos) picos {
 	return t
 }
 
-// times returns the sum as a fraction: nothing is rounded before nano.
+// times returns the sum as a fraction: nothing is rounded before nano. One that is too wide is the widest: more than the largest Nano,
+// whatever it is divided by.
 func (s picos) times(r Ratio) product {
-	hi, lo := bits.Mul64(s.lo, r.num)
-	return product{hi: s.hi*r.num + hi, lo: lo, den: r.den} // below 2^100 * 2^20
+	carry, lo := bits.Mul64(s.lo, r.num)
+	over, hi := bits.Mul64(s.hi, r.num)
+	hi, wrapped := bits.Add64(hi, carry, 0)
+	if over != 0 || wrapped != 0 {
+		hi = math.MaxUint64
+	}
+	return product{hi: hi, lo: lo, den: r.den}
 }
 
 // product is a sum of pico-dollars over a denominator.
@@ -61,7 +67,7 @@ const (
 
 // nano rounds to nano-dollars, at most the largest.
 func (p product) nano(how rounding) Nano {
-	den := p.den * picosPerNano // below 2^30
+	den := p.den * picosPerNano // below 2^50: a region's and a contract's
 	high, rest := p.hi/den, p.hi%den
 	q, rest := bits.Div64(rest, p.lo, den)
 	if high != 0 || q >= math.MaxInt64 {
@@ -117,6 +123,15 @@ func scaleUp(rate Pico, num, den int64) Pico {
 type Ratio struct{ num, den uint64 }
 
 var one = Ratio{1, 1}
+
+// by returns the product of two ratios as they are read: neither has a part above a million.
+func (r Ratio) by(s Ratio) Ratio { return Ratio{r.num * s.num, r.den * s.den} }
+
+// NewRatio returns num/den. Both are 1 to 1 000 000.
+func NewRatio(num, den uint64) (Ratio, error) {
+	var r Ratio
+	return r, r.UnmarshalText(fmt.Appendf(nil, "%d/%d", num, den))
+}
 
 func (r Ratio) less(s Ratio) bool { return r.num*s.den < s.num*r.den }
 

@@ -35,9 +35,17 @@ type Entry struct {
 	Rates Rates     `json:"rates"`
 	Tiers []Tier    `json:"tiers,omitempty"` // sorted by Above
 	Modes []Mode    `json:"modes,omitempty"`
+
+	// Marginal tiers hold for the prompt's tokens above their bound only; cached tokens come first, as they do in a prompt. The answer and
+	// the fee are those of the last tier reached. Tiers that are not marginal hold for the whole request.
+	Marginal bool `json:"marginal,omitempty"`
+	// Pays is what is paid of all that, 17/20 for a discount of 15 %; zero is all of it.
+	Pays Ratio `json:"pays,omitzero"`
+
+	everywhere bool // no region multiplies it: the rates are a contract's
 }
 
-// Tier holds for the whole request, not only the tokens above the bound, when the prompt has more than Above tokens.
+// Tier holds when the prompt has more than Above tokens.
 type Tier struct {
 	Above int64 `json:"above"` // prompt tokens, cached ones included
 	Rates Rates `json:"rates"`
@@ -67,35 +75,49 @@ func Flat(provider, model string, r Rates) *Price {
 //
 // A served tier that the price does not know costs what the dearest known one would.
 func (p *Price) Cost(u *Usage, at time.Time) Nano {
-	t := p.sheetAt(at).tier(promptOf(u))
-	region := p.region(u.Region)
-	if standard(u.Tier) {
-		return t.standard.sum(u).times(region).nano(halfEven)
+	s := p.sheetAt(at)
+	modes := s.tiers[0].modes // every tier has the same
+	paid := s.pays
+	if !s.everywhere {
+		paid = p.region(u.Region).by(s.pays)
 	}
-	for i := range t.modes {
-		if t.modes[i].Name == u.Tier {
-			return t.modes[i].Rates.sum(u).times(region).nano(halfEven)
+	if standard(u.Tier) {
+		return s.sum(u, listPrice).times(paid).nano(halfEven)
+	}
+	for i := range modes {
+		if modes[i].Name == u.Tier {
+			return s.sum(u, i).times(paid).nano(halfEven)
 		}
 	}
-	dearest := t.standard.sum(u)
-	for i := range t.modes {
-		dearest = dearest.max(t.modes[i].Rates.sum(u))
+	dearest := s.sum(u, listPrice)
+	for i := range modes {
+		dearest = dearest.max(s.sum(u, i))
 	}
-	return dearest.times(region).nano(halfEven)
+	return dearest.times(paid).nano(halfEven)
 }
 
 // Worst returns an upper bound of Cost for every call of at most this many prompt and output tokens, however the provider
 // splits them into buckets, whatever mode and region it serves. It is rounded up.
 func (p *Price) Worst(prompt, output int64, at time.Time) Nano {
-	b := p.sheetAt(at).tier(prompt).bound
-	return b.fixed(prompt).plus(b.out, output).times(p.dearest).nano(up)
+	s := p.sheetAt(at)
+	b := s.tier(prompt).bound
+	return b.fixed(prompt).plus(b.out, output).times(p.most(s)).nano(up)
 }
 
 // Affordable returns the largest output for which Worst(prompt, output, at) <= budget, 0 if there is none. It is the largest
 // int64 if the answer is free.
 func (p *Price) Affordable(prompt int64, budget Nano, at time.Time) int64 {
-	b := p.sheetAt(at).tier(prompt).bound
-	return b.fixed(prompt).room(budget, p.dearest, b.out)
+	s := p.sheetAt(at)
+	b := s.tier(prompt).bound
+	return b.fixed(prompt).room(budget, p.most(s), b.out)
+}
+
+// most is the largest multiplier of a sheet.
+func (p *Price) most(s *sheet) Ratio {
+	if s.everywhere {
+		return s.pays
+	}
+	return p.dearest.by(s.pays)
 }
 
 // standard tells whether a served tier is the list price. Providers spell it differently.
@@ -174,6 +196,9 @@ func (p *Price) check() error {
 func (e *Entry) check() error {
 	if err := e.Rates.check(); err != nil {
 		return err
+	}
+	if e.Pays != (Ratio{}) && (one.less(e.Pays) || e.Pays.less(Ratio{1, 100})) {
+		return fmt.Errorf("pays %s is not between 1/100 and 1/1", e.Pays)
 	}
 	if !slices.IsSortedFunc(e.Tiers, func(a, b Tier) int { return cmp.Compare(a.Above, b.Above) }) {
 		return fmt.Errorf("tiers are not sorted by size")

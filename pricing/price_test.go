@@ -235,3 +235,14 @@ func price(t *testing.T, line string) *Price {
 	}
 	return table.sorted[0]
 }
+
+func TestRegionOf(t *testing.T) {
+	for host, want := range map[string]string{
+		"api.openai.com": "", "us.api.openai.com": "us", "EU.api.openai.com.:443": "eu", "aiplatform.googleapis.com": "global",
+		"us-east5-aiplatform.googleapis.com": "us-east5", "bedrock-runtime.eu-west-1.amazonaws.com": "eu-west-1", "api.anthropic.com": "", "": "",
+	} {
+		if got := RegionOf(host); got != want {
+			t.Errorf("RegionOf(%s) = %q, want %q", host, got, want)
+		}
+	}
+}

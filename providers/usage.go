@@ -12,7 +12,8 @@ import (
 // counts are the members of a provider's usage object, as it says them.
 type counts struct {
 	prompt, completion, total           int64
-	cached, hit, written, written1h     int64 // of the prompt; hit is DeepSeek's word for cached; written1h is part of written, and package dialect's word
+	cached, hit, written, written1h     int64 // of the prompt; hit is DeepSeek's word for cached; written1h is part of written
+	created                             int64 // what gateways in front of Anthropic call written, beside OpenAI's counts
 	audioIn, imageIn                    int64
 	reasoning, audioOut, imageOut       int64
 	hasPrompt, hasCompletion, hasCached bool
@@ -40,8 +41,10 @@ func readUsage(w *jsonspan.Walker, text []byte) (pricing.Usage, bool) {
 			c.hasCompletion = takeCount(w, text, &c.completion)
 		case "total_tokens":
 			takeCount(w, text, &c.total)
-		case "prompt_cache_hit_tokens", "cached_tokens":
+		case "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens":
 			takeCount(w, text, &c.hit)
+		case "cache_creation_input_tokens":
+			takeCount(w, text, &c.created)
 		case "prompt_tokens_details":
 			c.promptDetails(w, text)
 		case "completion_tokens_details":
@@ -64,14 +67,33 @@ func (c *counts) promptDetails(w *jsonspan.Walker, text []byte) {
 			c.hasCached = takeCount(w, text, &c.cached)
 		case "cache_write_tokens", "cache_creation_tokens":
 			takeCount(w, text, &c.written)
-		case "cache_write_1h_tokens":
+		case "cache_write_1h_tokens": // package dialect's word
 			takeCount(w, text, &c.written1h)
+		case "cache_creation_token_details":
+			c.writeDetails(w, text)
 		case "audio_tokens":
 			takeCount(w, text, &c.audioIn)
 		case "image_tokens":
 			takeCount(w, text, &c.imageIn)
 		}
 	}
+}
+
+// writeDetails splits cache writes by how long they live. The hour costs more.
+func (c *counts) writeDetails(w *jsonspan.Walker, text []byte) {
+	if !w.Enter(jsonspan.Object) {
+		return
+	}
+	var brief int64
+	for w.Member() {
+		switch string(w.Key.Of(text)) {
+		case "ephemeral_5m_input_tokens":
+			takeCount(w, text, &brief)
+		case "ephemeral_1h_input_tokens":
+			takeCount(w, text, &c.written1h)
+		}
+	}
+	c.created = max(c.created, brief+c.written1h)
 }
 
 func (c *counts) completionDetails(w *jsonspan.Walker, text []byte) {
@@ -102,15 +124,16 @@ func (c *counts) usage() pricing.Usage {
 	// Each detail takes its part of what is left, the dearest first: should a provider count a token twice (cached audio), it is
 	// billed once, and not too cheaply.
 	take := func(left *int64, n int64) int64 {
-		n = min(n, *left)
+		n = min(max(n, 0), *left)
 		*left -= n
 		return n
 	}
 	var u pricing.Usage
 	u.AudioIn = take(&prompt, c.audioIn)
 	u.ImageIn = take(&prompt, c.imageIn)
-	u.CacheWrite1h = take(&prompt, min(c.written1h, c.written))
-	u.CacheWrite = take(&prompt, c.written-u.CacheWrite1h)
+	written := max(c.written, c.created)
+	u.CacheWrite1h = take(&prompt, min(c.written1h, written))
+	u.CacheWrite = take(&prompt, written-u.CacheWrite1h)
 	u.CacheRead = take(&prompt, cached)
 	u.Input = prompt
 	u.AudioOut = take(&completion, c.audioOut)

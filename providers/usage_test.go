@@ -26,6 +26,12 @@ func TestReadUsage(t *testing.T) {
 	// DeepSeek and Moonshot say what was cached in words of their own; details win where both are.
 	f(`{"prompt_tokens":100,"completion_tokens":5,"total_tokens":105,"prompt_cache_hit_tokens":60,"prompt_cache_miss_tokens":40}`, pricing.Usage{Input: 40, CacheRead: 60, Output: 5})
 	f(`{"prompt_tokens":100,"completion_tokens":5,"total_tokens":105,"cached_tokens":60,"prompt_tokens_details":{"cached_tokens":64}}`, pricing.Usage{Input: 36, CacheRead: 64, Output: 5})
+	// Gateways in front of Anthropic tell how long cache writes live; the hour is dearer. 5 minutes is the default.
+	f(`{"prompt_tokens":9510,"completion_tokens":5,"prompt_tokens_details":{"cached_tokens":9000,"cache_creation_tokens":500,
+		"cache_creation_token_details":{"ephemeral_5m_input_tokens":200,"ephemeral_1h_input_tokens":300}}}`, pricing.Usage{Input: 10, CacheRead: 9000, CacheWrite: 200, CacheWrite1h: 300, Output: 5})
+	f(`{"prompt_tokens":9510,"completion_tokens":5,"cache_read_input_tokens":9000,"cache_creation_input_tokens":500}`, pricing.Usage{Input: 10, CacheRead: 9000, CacheWrite: 500, Output: 5})
+	f(`{"prompt_tokens":100,"completion_tokens":5,"prompt_tokens_details":{"cache_creation_tokens":10,"cache_creation_token_details":{"ephemeral_1h_input_tokens":30}}}`,
+		pricing.Usage{Input: 70, CacheWrite1h: 30, Output: 5})
 	// xAI counts reasoning beside the completion, Gemini hides it in the total.
 	f(`{"prompt_tokens":100,"completion_tokens":10,"total_tokens":200,"completion_tokens_details":{"reasoning_tokens":90}}`, pricing.Usage{Input: 100, Output: 10, Reasoning: 90})
 	f(`{"prompt_tokens":100,"completion_tokens":10,"total_tokens":200}`, pricing.Usage{Input: 100, Output: 100})

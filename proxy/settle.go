@@ -32,6 +32,10 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 	if out.Served == nil || out.Served.Price == nil || out.Reason == exchange.ReasonProviderRefused {
 		return // nothing was served, and so not even a price per request is due
 	}
+	if usage.Region == "" {
+		usage.Region = out.Served.Region
+		out.Usage.Region = usage.Region // a later repricing goes by the row alone
+	}
 	untrimmed := usage
 	if usage.Prompt() > 0 {
 		untrimmed.Input += out.Trimmed
@@ -41,7 +45,7 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 	out.Baseline = routed
 	if b := t.Decision.Baseline; b != nil && b.Price != nil {
 		standard := untrimmed // tier and region are what the served provider said of itself
-		standard.Tier, standard.Region = "", ""
+		standard.Tier, standard.Region = "", b.Region
 		out.Baseline = b.Price.Cost(&standard, t.Start)
 	}
 	out.Cost += served
