@@ -66,7 +66,7 @@ type usageLine struct {
 	Region       string `json:"region,omitempty"`
 }
 
-// Write writes records to a file that Read reads.
+// Write appends a record to a file that Read reads.
 func Write(to io.Writer, r *Record) error {
 	f := &r.Facts
 	l := line{

@@ -48,7 +48,7 @@ func (p *Prices) Add(text string) error {
 	return nil
 }
 
-// Matches tells whether any of the targets is one that a change names; so that a slip in a name is noticed.
+// matches tells whether the change is of this target.
 func (c *priceChange) matches(target string) bool {
 	if c.pattern == "*" {
 		return true
@@ -57,7 +57,7 @@ func (c *priceChange) matches(target string) bool {
 	return ok
 }
 
-// Idle returns the patterns of changes that none of the targets matches.
+// Idle returns the patterns of changes that none of the targets matches: most likely a slip in a name.
 func (p *Prices) Idle(targets []string) []string {
 	var idle []string
 	for i := range p.changes {
