@@ -5,6 +5,7 @@
 //	go run ./bench/semantic -traps FILE                            rows {"a","b","label","category"}: what must not be served, and what should
 //	go run ./bench/semantic -generated 5000                        the same with traps and paraphrases made on the spot
 //	go run ./bench/semantic -pairs FILE                            rows {"a","b","label"}: how well the verifier orders pairs
+//	go run ./bench/semantic -latency -text FILE                    a text of one paragraph a line: times of a scope of a million entries
 //
 // The last line of each is JSON.
 package main
@@ -26,6 +27,11 @@ func main() {
 	traps := flag.String("traps", "", "file of traps and paraphrases")
 	generated := flag.Int("generated", 0, "how many traps, and as many paraphrases, to make")
 	pairs := flag.String("pairs", "", "file of labelled pairs")
+	timings := flag.Bool("latency", false, "measure embedding, lookup and verification: times, recall, memory; needs -text")
+	l := latency{nearest: 6}
+	flag.StringVar(&l.text, "text", "", "running text, one paragraph a line, whose sentences are the entries; may be gzipped")
+	flag.IntVar(&l.entries, "entries", 1_000_000, "entries in the one scope")
+	flag.IntVar(&l.asked, "asked", 2_000, "questions asked; a full scan for each tells what the right answer is")
 	flag.Parse()
 	var err error
 	switch {
@@ -37,6 +43,8 @@ func main() {
 		err = runGenerated(*generated, *target)
 	case *pairs != "":
 		err = runPairs(*pairs)
+	case *timings:
+		err = l.run()
 	default:
 		flag.Usage()
 		os.Exit(2)

@@ -1,6 +1,9 @@
 package index
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 const blockSize = 64 // vectors whose memory is had at once
 
@@ -39,11 +42,13 @@ func (c *cell) id(slot uint32) ID {
 
 // scan offers the cell's vectors to a shortlist.
 func (c *cell) scan(wanted *sketch, found *shortlist) {
-	left := int(c.size)
+	left, low, high, limit := int(c.size), wanted[0], wanted[1], found.limit
 	for _, b := range c.blocks {
-		for i := range b.sketches[:min(left, blockSize)] {
-			if d := wanted.distance(&b.sketches[i]); d < found.limit {
+		sketches := &b.sketches
+		for i := range min(left, blockSize) {
+			if d := int32(bits.OnesCount64(sketches[i][0]^low) + bits.OnesCount64(sketches[i][1]^high)); d < limit {
 				found.add(hit{d, b.ids[i]})
+				limit = found.limit
 			}
 		}
 		left -= blockSize

@@ -51,9 +51,9 @@ func (x *Index) vector(id ID) *embed.Vector { return &x.pages[id/pageSize].vecto
 func (x *Index) places(id ID) *[2]place     { return &x.pages[id/pageSize].places[id%pageSize] }
 
 const (
-	leastProbes = 6    // cells that a lookup scans, if there are so many
-	mostProbes  = 16   // and at most
-	slack       = 0.15 // by which the cosines of their centres may then be below that of the nearest
+	leastProbes = 4    // cells that a lookup scans, if there are so many
+	mostProbes  = 12   // and at most
+	slack       = 0.12 // by which the cosines of their centres may then be below that of the nearest
 )
 
 // Nearest appends to dst the vectors nearest to v that it has room for (its capacity less its length), nearest first. It allocates

@@ -1,10 +1,6 @@
 package index
 
-import (
-	"math/bits"
-
-	"bursar/cache/embed"
-)
+import "bursar/cache/embed"
 
 // sketch is the signs of a vector's coordinates, a bit each. The angle between two vectors is about the share of bits that differ.
 type sketch [embed.Dim / 64]uint64
@@ -14,11 +10,6 @@ func sketchOf(v *embed.Vector) (s sketch) {
 		s[i/64] |= uint64(^uint8(x)>>7) << (i % 64)
 	}
 	return s
-}
-
-// distance counts the bits that differ.
-func (s *sketch) distance(other *sketch) int32 {
-	return int32(bits.OnesCount64(s[0]^other[0]) + bits.OnesCount64(s[1]^other[1]))
 }
 
 // farthest is more than any distance of sketches.
