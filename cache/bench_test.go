@@ -1,12 +1,16 @@
 package cache
 
 import (
+	"bytes"
+	"compress/flate"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/klauspost/compress/zstd"
 )
 
 func BenchmarkKey(b *testing.B) {
@@ -97,6 +101,47 @@ func BenchmarkFrame(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(len(frame))/float64(len(a.Body)), "size/body")
+}
+
+// BenchmarkExpand compares what could compress a kept answer: how long a hit takes to expand it, and how small it was.
+func BenchmarkExpand(b *testing.B) {
+	body := typical().Body
+	f := func(name string, packed []byte, expand func() ([]byte, error)) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if got, err := expand(); err != nil || len(got) != len(body) {
+					b.Fatalf("%d bytes of %d, %v", len(got), len(body), err)
+				}
+			}
+			b.ReportMetric(float64(len(packed))/float64(len(body)), "size/body")
+		})
+	}
+	packed := compress(body)
+	f("s2", packed, func() ([]byte, error) { return expand(packed, len(body)), nil })
+
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	must(b, err)
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	must(b, err)
+	defer decoder.Close()
+	zstandard := encoder.EncodeAll(body, nil)
+	f("zstd", zstandard, func() ([]byte, error) { return decoder.DecodeAll(zstandard, make([]byte, 0, len(body))) })
+
+	var deflated bytes.Buffer
+	w, err := flate.NewWriter(&deflated, flate.DefaultCompression)
+	must(b, err)
+	_, err = w.Write(body)
+	must(b, err)
+	must(b, w.Close())
+	f("deflate", deflated.Bytes(), func() ([]byte, error) { return io.ReadAll(flate.NewReader(bytes.NewReader(deflated.Bytes()))) })
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func BenchmarkFlight(b *testing.B) {
