@@ -18,9 +18,9 @@ import (
 func benchCharges() []Charge {
 	ends := time.Now().AddDate(0, 1, 0)
 	return []Charge{
-		{"org/monthly/2026-11", 7_000_000 * pricing.Dollar, true, ends},
-		{"team=search/monthly/2026-11", 1_000_000 * pricing.Dollar, true, ends},
-		{"user=ann/daily/2026-11-23", 1000 * pricing.Dollar, false, ends},
+		{Key: "org/monthly/2026-11", Limit: 7_000_000 * pricing.Dollar, Hard: true, Ends: ends},
+		{Key: "team=search/monthly/2026-11", Limit: 1_000_000 * pricing.Dollar, Hard: true, Ends: ends},
+		{Key: "user=ann/daily/2026-11-23", Limit: 1000 * pricing.Dollar, Hard: false, Ends: ends},
 	}
 }
 

@@ -36,6 +36,7 @@ type Charge struct {
 	Limit pricing.Nano // what may be spent in the window
 	Hard  bool         // refuse what does not fit; false: count it, never refuse
 	Ends  time.Time    // the window's end; its counters are kept for 40 days more. The zero time is never
+	Local pricing.Nano // what each gateway may spend of it while a Leased store is away; 0: nothing, it then refuses
 }
 
 // Grant is the answer to a hold. When it is not OK nothing is held.
@@ -44,6 +45,7 @@ type Grant struct {
 	Amount pricing.Nano // the largest amount in [Least, Want] that fits every hard charge
 	Short  int          // index of the hard charge with the least room, if it made Amount less than Want; else -1
 	States []State      // of each charge, after the call
+	Slice  string       // the slice of a Leased store that it was drawn from; "" for a hold of its own
 
 	Slow  int           // index of the hard limit that has no room, the one that takes longest to have some (see inOrder); else -1
 	Wait  time.Duration // until Slow has room if nobody else takes it: Never if it is too much at any time, 0 if nobody knows (Concurrent)
@@ -62,6 +64,7 @@ func (s State) Room() pricing.Nano { return s.Limit - s.Spent - s.Held }
 // Settled is what a settle did. A repeated settle of an ID changes nothing and tells what the first one did, with Applied false.
 type Settled struct {
 	Applied bool         // this call changed the counters
+	Pending bool         // drawn from a slice: the store knows of it when Journal.Reported says so
 	Unknown bool         // no such hold: never taken, settled longer ago than is remembered, or lost by the store. Use Charge
 	Held    pricing.Nano // what had been held
 	Overrun pricing.Nano // what the actual cost exceeds Held by: 0 for an honest worst case
@@ -110,6 +113,7 @@ type Options struct {
 	Late     time.Duration // how long after its expiry a hold can still be settled to the truth; default 7 days
 	Claim    time.Duration // how long an orphan handed out is kept from others, waiting for its AckOrphan; default 1 minute
 	Timeout  time.Duration // of one call to Redis; default 250 ms
+	Gateway  string        // names this gateway to Redis: orphans that it was given are given to no other. Should stay the same over restarts
 }
 
 func (o Options) withDefaults() Options {

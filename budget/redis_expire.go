@@ -49,9 +49,10 @@ func (r *Redis) expire(ctx context.Context, due []string) error {
 }
 
 // Orphans hands out at most most orphans, each with the amount its hold became. An orphan is handed out again after Options.Claim unless
-// AckOrphan says that its ledger row is durable: a row may be written twice, so rows must be idempotent by ID.
+// AckOrphan says that its ledger row is durable: a row may be written twice, so rows must be idempotent by ID. With Options.Gateway
+// it is handed out again to the same gateway only, whose ledger has the row if any has.
 func (r *Redis) Orphans(ctx context.Context, most int) ([]Orphan, error) {
-	reply, err := r.run(ctx, orphansScript, []string{r.keys.outbox, r.keys.orphans}, most, r.drift.Milliseconds(), r.options.Claim.Milliseconds())
+	reply, err := r.run(ctx, orphansScript, []string{r.keys.outbox, r.keys.orphans, r.own()}, most, r.drift.Milliseconds(), r.options.Claim.Milliseconds())
 	if err != nil {
 		return nil, fmt.Errorf("read orphans: %w", err)
 	}
@@ -67,12 +68,21 @@ func (r *Redis) Orphans(ctx context.Context, most int) ([]Orphan, error) {
 	return orphans, nil
 }
 
+// own is where the orphans wait that this gateway was given: they are given to no other.
+func (r *Redis) own() string {
+	if r.options.Gateway == "" {
+		return r.keys.outbox
+	}
+	return r.keys.own(r.options.Gateway)
+}
+
 // AckOrphan says that the orphan's ledger row is durable, so that it is not handed out again.
 func (r *Redis) AckOrphan(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	_, err := r.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZRem(ctx, r.keys.outbox, id)
+		p.ZRem(ctx, r.own(), id)
 		p.HDel(ctx, r.keys.orphans, id)
 		return nil
 	})

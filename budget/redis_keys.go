@@ -15,12 +15,16 @@ import (
 type keyspace struct {
 	prefix                                       string
 	holds, seeds, leases, outbox, orphans, epoch string
+
+	wanted, since, idle      string // of slices: see slice.lua and beg.lua
+	members, joined, arrived string // of gateways: see beat.lua and join.lua
 }
 
 func newKeyspace(org string) keyspace {
 	p := "bursar:{" + org + "}:"
 	return keyspace{
 		prefix: p, holds: p + "holds", seeds: p + "seeds", leases: p + "leases", outbox: p + "outbox", orphans: p + "orphans", epoch: p + "epoch",
+		wanted: p + "wanted", since: p + "since", idle: p + "idle", members: p + "members", joined: p + "joined", arrived: p + "arrived",
 	}
 }
 
@@ -32,6 +36,12 @@ func (k *keyspace) meter(l *Limit) string { return k.prefix + l.Unit.String() + 
 
 // closed tells what became of a hold, for as long as that matters.
 func (k *keyspace) closed(id string) string { return k.prefix + "closed:" + id }
+
+// slice is what Redis was told of a slice.
+func (k *keyspace) slice(id string) string { return k.prefix + id }
+
+// own is the outbox of orphans that one gateway was given.
+func (k *keyspace) own(gateway string) string { return k.outbox + ":" + gateway }
 
 //go:embed scripts/money.lua
 var moneyLua string
@@ -60,6 +70,21 @@ var renewLua string
 //go:embed scripts/orphans.lua
 var orphansLua string
 
+//go:embed scripts/slice.lua
+var sliceLua string
+
+//go:embed scripts/beg.lua
+var begLua string
+
+//go:embed scripts/beat.lua
+var beatLua string
+
+//go:embed scripts/join.lua
+var joinLua string
+
+//go:embed scripts/reassert.lua
+var reassertLua string
+
 // The scripts are run by their digest; a server that does not know one yet is sent its text.
 var (
 	reserveScript = redis.NewScript(moneyLua + limitsLua + reserveLua)
@@ -69,6 +94,12 @@ var (
 	expireScript  = redis.NewScript(moneyLua + limitsLua + expireLua)
 	renewScript   = redis.NewScript(moneyLua + renewLua)
 	orphansScript = redis.NewScript(moneyLua + orphansLua)
+
+	sliceScript    = redis.NewScript(moneyLua + sliceLua)
+	begScript      = redis.NewScript(moneyLua + begLua)
+	beatScript     = redis.NewScript(moneyLua + beatLua)
+	joinScript     = redis.NewScript(moneyLua + joinLua)
+	reassertScript = redis.NewScript(moneyLua + reassertLua)
 )
 
 // distinctCharge is one counter of a hold with the strictest limit asked of it: two budgets may watch one scope and window.
