@@ -17,10 +17,11 @@ type Budget struct {
 	Raises      []Raise      // in file order
 	WarnAt      []float64    // used shares to warn at, ascending
 	WhenSpent   WhenSpent
-	DowngradeTo *Model    // set if and only if WhenSpent is Downgrade
-	OnStoreDown StoreDown // what happens while nobody knows what is spent
-	Observe     bool      // count and log, change nothing
-	Line        int       // where it stands in the file
+	DowngradeTo *Model       // set if and only if WhenSpent is Downgrade
+	OnStoreDown StoreDown    // what happens while nobody knows what is spent
+	Local       pricing.Nano // what each gateway may spend meanwhile, if OnStoreDown is Local
+	Observe     bool         // count and log, change nothing
+	Line        int          // where it stands in the file
 
 	key string // of the scope and the period, with Each for parts that differ by request
 }
@@ -90,13 +91,26 @@ func (c *compiler) budgets() {
 		slices.Sort(b.WarnAt)
 		b.WarnAt = slices.Compact(b.WarnAt)
 		if file.OnStoreDown.value == "local" {
-			b.OnStoreDown = Local
-			c.warn(file.OnStoreDown.at, "requests are refused while the store does not answer", "on_store_down: local is loaded, but this version treats it as deny")
+			b.OnStoreDown, b.Local = Local, file.LocalUSD.value
 		}
+		c.budgetAlone(file, where)
 		if fine {
 			c.nameBudget(b, file, byKey, byName)
 		}
 		c.policy.Budgets = append(c.policy.Budgets, b)
+	}
+}
+
+// budgetAlone checks what a budget allows without the store.
+func (c *compiler) budgetAlone(file *budgetEntry, where string) {
+	local := file.OnStoreDown.value == "local"
+	switch {
+	case local && !file.LocalUSD.given():
+		c.problem(file.OnStoreDown.at, "add local_usd: with what each gateway may spend while the store is away", "%s goes on without its store, but does not say how far", where)
+	case local && file.LocalUSD.ok && file.LocalUSD.value == 0:
+		c.problem(file.LocalUSD.at, "write more than 0, or on_store_down: deny", "%s goes on without its store, but with nothing", where)
+	case !local && file.LocalUSD.given() && (file.OnStoreDown.ok || !file.OnStoreDown.given()):
+		c.problem(file.LocalUSD.at, "write on_store_down: local, or remove it", "%s has local_usd, but refuses without its store", where)
 	}
 }
 

@@ -242,9 +242,12 @@ type budgetEntry struct {
 	WhenSpent choice `key:"when_spent" one:"block downgrade warn observe" usual:"block"`
 	// The model that serves while the budget is spent.
 	DowngradeTo text `key:"downgrade_to" names:"model" like:"cheap"`
-	// What happens while the budget store does not answer: `deny` refuses. `local`, to go on with a bounded slice, loads, but this
-	// version treats it as deny.
+	// What happens while the budget store does not answer: `deny` refuses as soon as what this gateway holds in advance is spent. `local` goes on
+	// until this gateway has spent `local_usd` more; all of it is charged when the store is back. A request goes on if all its budgets do.
 	OnStoreDown choice `key:"on_store_down" one:"deny local" usual:"deny"`
+	// What each gateway may spend of the window while the store does not answer, in US dollars. All gateways together can exceed the
+	// limit by no more than this, times their number.
+	LocalUSD dollars `key:"local_usd" like:"5"`
 	// `observe` logs what the budget would do and changes nothing.
 	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
 }

@@ -92,7 +92,7 @@ func (d *deaf) SettleBatch(ctx context.Context, batch []budget.Settlement, resul
 // TestLateSettleIsCorrected: a hold that expired into spend has a row of the held amount. When its request is settled after all,
 // counters and ledger agree on the truth.
 func TestLateSettleIsCorrected(t *testing.T) {
-	for _, kind := range kinds {
+	for _, kind := range kinds[:3] { // behind deaf nobody tends slices; they have their own test
 		t.Run(kind.name, func(t *testing.T) {
 			var store *deaf
 			h := open(t, plan{sections: pot, options: Options{HoldLease: 300 * time.Millisecond}, stores: func(t testing.TB) stores {

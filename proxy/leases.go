@@ -50,7 +50,7 @@ func (s *Server) keepLeases(ctx context.Context) {
 // sweep moves expired holds into spend, and enters the rows of those whose gateway has died into this gateway's ledger.
 func (s *Server) sweep(ctx context.Context) {
 	every(ctx, min(sweepEvery, s.HoldLease), func() {
-		s.replayLost(ctx) // before a hold whose settle was lost expires
+		_ = s.replayLost(ctx) // before a hold whose settle was lost expires
 		if err := s.budgets.Expire(ctx); err != nil {
 			return // the store is down; requests say so louder
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"bursar/budget"
-	"bursar/exchange"
 	"bursar/ledger"
 )
 
@@ -15,34 +14,37 @@ import (
 // has a row is settled at its cost, any other at the held amount, as an orphan. Settling twice changes nothing. While the store
 // does not answer it is tried again: requests are served meanwhile.
 func (s *Server) recoverHolds(ctx context.Context) {
-	for _, open := range s.ledger.Recovered().Opens {
-		seed, err := ledger.DecodeRow(open.Seed)
-		if err != nil {
-			s.Warn("read the row of a hold that was left open; it is booked by its amount alone", err)
-			seed = ledger.Row{ID: open.ID, Time: open.Time}
-		}
-		for {
-			if err = s.recoverHold(ctx, open, seed); err == nil {
-				break
-			}
-			s.Warn("recover a hold; tried again", fmt.Errorf("hold %s: %w", open.ID, err))
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(time.Second):
-			}
+	defer close(s.recovered)
+	slices, holds := leftSlices(s.ledger.Recovered().Opens)
+	for _, left := range slices {
+		s.insist(ctx, "recover a slice of a budget; tried again", left.slice.ID, func() error { return s.recoverSlice(ctx, left) })
+	}
+	for i := range holds {
+		s.insist(ctx, "recover a hold; tried again", holds[i].ID, func() error { return s.recoverHold(ctx, &holds[i]) })
+	}
+}
+
+// insist tries until it is done, or ctx ends.
+func (s *Server) insist(ctx context.Context, what, id string, do func() error) {
+	for err := do(); err != nil; err = do() {
+		s.Warn(what, fmt.Errorf("%s: %w", id, err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
 		}
 	}
 }
 
-func (s *Server) recoverHold(ctx context.Context, open ledger.OpenHold, seed ledger.Row) error {
+func (s *Server) recoverHold(ctx context.Context, open *ledger.OpenHold) error {
+	seed := s.seedRow(open)
 	entered, ended, err := s.ledger.Find(ctx, seed.ID)
 	if err != nil {
 		return err
 	}
 	cost := open.Held
 	if ended {
-		cost = entered.Cost
+		cost = max(0, entered.Cost-seed.Cost) // holds before this one had the rest
 	}
 	settled, err := s.budgets.Settle(ctx, budget.Settlement{ID: open.ID, Actual: cost, Tokens: budget.AsHeld})
 	if err != nil {
@@ -52,8 +54,7 @@ func (s *Server) recoverHold(ctx context.Context, open ledger.OpenHold, seed led
 	case ended && settled.Orphaned:
 		s.correct(open.ID, entered, settled.Held)
 	case !ended && !settled.Orphaned && !settled.Unknown: // else another gateway has its row, or the store never took it
-		orphan := seed
-		orphan.ID, orphan.Kind, orphan.Cost, orphan.Baseline, orphan.Saved = open.ID, ledger.KindOrphan, open.Held, open.Held, exchange.Savings{}
+		orphan := open.Orphan()
 		if err := s.ledger.Append(&orphan); err != nil {
 			return err
 		}

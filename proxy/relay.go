@@ -58,6 +58,7 @@ func (r *relay) survive() {
 	if bug := recover(); bug != nil {
 		r.server.leases.remove(r.trip.hold.ID)
 		r.server.leaveSeat(r.trip, true)
+		r.server.abandon(r.trip)
 		r.server.Warn("BUG: a stream panicked", fmt.Errorf("step %s: %v\n%s", r.trip.Step, bug, debug.Stack()))
 	}
 }

@@ -105,11 +105,12 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 		t.Decision.Reason = exchange.ReasonCapShrunk
 	}
 	t.left = t.leastRoom(grant.States)
-	return s.journal(t)
+	return s.journal(t, grant.Slice)
 }
 
 // obtain asks the store for the hold, and tells whoever watches what its budgets and limits stand at.
 func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
+	t.journalled = t.hold.ID
 	resumed := s.settling.resumed.Load()
 	grant, err := s.budgets.Reserve(context.Background(), &t.hold)
 	if err != nil {
@@ -154,12 +155,12 @@ func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
 }
 
 // journal enters a hold that was taken, so that a gateway that dies leaves a trace of it.
-func (s *Server) journal(t *trip) *shortage {
-	id := t.hold.ID
+func (s *Server) journal(t *trip, slice string) *shortage {
+	t.journalled = drawnFrom(t.hold.ID, slice)
 	if s.Embedded {
-		id = t.ID
+		t.journalled = t.ID
 	}
-	if err := s.ledger.Hold(id, t.Outcome.Held, t.hold.Seed); err != nil {
+	if err := s.ledger.Hold(t.journalled, t.Outcome.Held, t.hold.Seed); err != nil {
 		s.cancel(t)
 		return &shortage{final: true, fault: &exchange.Fault{
 			Status: 503, Type: "server_error", Code: "ledger_down", Reason: exchange.ReasonInternal, Err: err,
@@ -196,7 +197,7 @@ func (s *Server) charge(t *trip, g *generation, c *exchange.Candidate) {
 		}
 		window := g.calendar.Window(b.Period, t.Start)
 		t.charges = append(t.charges, budget.Charge{
-			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.LimitAt(t.Start), Hard: b.Refuses(g.policy, c), Ends: window.End,
+			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.LimitAt(t.Start), Hard: b.Refuses(g.policy, c), Ends: window.End, Local: b.Local,
 		})
 		t.touched = append(t.touched, line)
 	}

@@ -34,5 +34,6 @@ func (t *trip) row() ledger.Row {
 func (t *trip) seed(c *exchange.Candidate, into []byte) []byte {
 	r := t.row()
 	r.Kind, r.Target, r.Tier, r.Reason, r.Cache = ledger.KindOrphan, c.Target, c.Tier, exchange.ReasonOrphaned.String(), "miss"
+	r.Cost = t.sunk // what the request's holds before this one have cost
 	return r.Encode(into)
 }

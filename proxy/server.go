@@ -52,6 +52,8 @@ type Server struct {
 	listener  net.Listener
 	stop      context.CancelFunc
 	running   sync.WaitGroup
+
+	recovered chan struct{} // closed when the store knows what the last process left undone
 }
 
 // Budgets is the store that holds money. budget.Memory and budget.Redis are such stores.
@@ -139,7 +141,7 @@ func New(rooms Rooms, options Options) *Server {
 	s := &Server{
 		Options: options.withDefaults(),
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, budgets: rooms.Budgets, ledger: rooms.Ledger,
-		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), upstreams: map[policy.Provider]*providers.Upstream{},
+		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), recovered: make(chan struct{}), upstreams: map[policy.Provider]*providers.Upstream{},
 	}
 	if s.Gateway == "" {
 		s.Gateway = rand.Text()
@@ -158,9 +160,12 @@ func New(rooms Rooms, options Options) *Server {
 	s.running.Go(func() { s.keepLeases(ctx) })
 	s.running.Go(func() { s.sweep(ctx) })
 	s.running.Go(func() { s.restoreLost(ctx) })
-	if !s.Embedded {
+	if s.Embedded {
+		close(s.recovered)
+	} else {
 		s.running.Go(func() { s.recoverHolds(ctx) })
 	}
+	s.keepSlices(ctx)
 	return s
 }
 
@@ -211,6 +216,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.settling.close()
 	s.stop()
 	s.running.Wait()
+	s.drainSlices()
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	for _, up := range s.upstreams {

@@ -79,7 +79,7 @@ func (s *Server) cancel(t *trip) {
 	if !s.Embedded {
 		// Before the store is told: a recovery cannot see that a hold was cancelled, and would enter a row for money that was given
 		// back. Should this process die in between, the hold expires into spend, and its row comes from the store.
-		if err := s.ledger.Forget(t.hold.ID); err != nil {
+		if err := s.ledger.Forget(t.journalled); err != nil {
 			s.Warn("close a hold in the journal", err)
 		}
 	}

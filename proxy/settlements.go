@@ -72,25 +72,25 @@ func (l *lately) seen(incarnation string) []settledAt {
 
 // replayLost settles again what was settled lately, if it is another server now that answers. What was not lost is not changed by
 // that.
-func (s *Server) replayLost(ctx context.Context) {
+func (s *Server) replayLost(ctx context.Context) error {
 	store, ok := s.budgets.(interface {
 		Incarnation(context.Context) (string, error)
 	})
 	if !ok {
-		return // it lives and dies with this process
+		return nil // it lives and dies with this process
 	}
 	l := &s.settling.lately
 	l.replaying.Lock()
 	defer l.replaying.Unlock()
 	now, err := store.Incarnation(ctx)
 	if err != nil {
-		return // asked again soon
+		return err // asked again soon
 	}
 	for _, done := range l.seen(now) {
 		result, err := s.budgets.Charge(ctx, done.ID, done.charges, done.Actual)
 		if err != nil {
 			s.Warn("settle again what a restarted budget store may have lost; tried again", err)
-			return
+			return err
 		}
 		if result.Orphaned { // it had expired meanwhile
 			s.correct(done.ID, done.row, result.Held)
@@ -99,4 +99,5 @@ func (s *Server) replayLost(ctx context.Context) {
 	l.mu.Lock()
 	l.incarnation = now
 	l.mu.Unlock()
+	return nil
 }

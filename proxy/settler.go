@@ -30,9 +30,10 @@ type settler struct {
 // settlement is one hold to settle. The charges are for a store that has lost the hold, the row for a hold that has expired.
 type settlement struct {
 	budget.Settlement
-	charges []budget.Charge
-	row     ledger.Row
-	summed  int64 // how often the ledger had been added up when the row was entered
+	charges    []budget.Charge
+	row        ledger.Row
+	journalled string // the hold's id in the journal
+	summed     int64  // how often the ledger had been added up when the row was entered
 }
 
 func newSettler() settler {
@@ -53,7 +54,7 @@ func (s *Server) settleLater(t *trip, actual pricing.Nano, tokens int64) {
 		s.overrun(t.hold.ID, &settled)
 		return
 	}
-	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens}, slices.Clone(t.charges), t.row(), s.settling.summed.Load()}
+	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens}, slices.Clone(t.charges), t.row(), t.journalled, s.settling.summed.Load()}
 	q := &s.settling
 	q.mu.Lock()
 	closed := q.closed
@@ -142,13 +143,16 @@ func (s *Server) settleNow(batch []settlement) {
 		}
 		return
 	}
+	known := batch[:0:0] // to the store, once and for all: what it was restored with must not be settled again
 	for i := range batch {
 		s.settled(&batch[i], &results[i], time.Since(begun))
+		if !results[i].Pending && !s.added(batch[i]) {
+			known = append(known, batch[i])
+		}
 	}
-	// What the store was restored with must not be settled again either.
-	s.settling.lately.note(slices.DeleteFunc(batch, s.added))
+	s.settling.lately.note(known)
 	if failed {
-		s.replayLost(context.Background()) // it may be another server that answers now
+		_ = s.replayLost(context.Background()) // it may be another server that answers now; if not the sweep asks again
 	}
 }
 
@@ -169,7 +173,10 @@ func (s *Server) settled(done *settlement, result *budget.Settled, tried time.Du
 		}
 	}
 	s.overrun(done.ID, result)
-	if err := s.ledger.Forget(done.ID); err != nil {
+	if result.Pending {
+		return // its slice is told of later, and closes it
+	}
+	if err := s.ledger.Forget(done.journalled); err != nil {
 		s.Warn("close a hold in the journal", err)
 	}
 }

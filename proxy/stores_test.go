@@ -32,6 +32,8 @@ var kinds = []struct {
 	{"memory", inMemory},
 	{"miniredis", func(t testing.TB) stores { return inRedis(t, miniredis.RunT(t).Addr(), 0) }},
 	{"redis", func(t testing.TB) stores { return inRedis(t, realRedis(t), 7) }},
+	{"slices, miniredis", func(t testing.TB) stores { return inSlices(t, miniredis.RunT(t).Addr(), 0) }},
+	{"slices, redis", func(t testing.TB) stores { return inSlices(t, realRedis(t), 7) }},
 }
 
 // eachStore runs a test against every kind of store.
@@ -61,6 +63,20 @@ func inRedis(t testing.TB, addr string, db int) stores {
 	org := "proxy-" + rand.Text()
 	s := joinRedis(t, addr, db, org)
 	t.Cleanup(func() { forget(addr, db, org) })
+	return s
+}
+
+// inSlices opens stores whose budgets are spent in slices.
+func inSlices(t testing.TB, addr string, db int) stores {
+	s := inRedis(t, addr, db)
+	return leased(t, s)
+}
+
+// leased puts slices before a Redis store.
+func leased(t testing.TB, s stores) stores {
+	own, err := budget.NewLeased(s.budgets.(*budget.Redis), budget.LeasedOptions{Gateway: rand.Text(), Pulse: 10 * time.Millisecond})
+	must(t, err)
+	s.budgets = own
 	return s
 }
 

@@ -52,6 +52,7 @@ type trip struct {
 	holds      int    // holds tried for so far
 	seeded     []byte // buffer of the hold's seed
 	recorded   []byte // buffer of the row's facts
+	journalled string // the hold's id in the journal
 	held       bool
 	alone      bool            // on limits that this process counts by itself
 	planned    bool            // plan is made

@@ -25,12 +25,12 @@ import (
 )
 
 type gatewayOptions struct {
-	policies, listen, admin, data, redis, org string
-	postgres                                  string
-	retain, audit                             time.Duration
-	maxBody                                   int
-	readTimeout, slowClient, drain, holdLease time.Duration
-	logger                                    *zap.Logger
+	policies, listen, admin, data, redis, org, budgetMode string
+	postgres                                              string
+	retain, audit                                         time.Duration
+	maxBody                                               int
+	readTimeout, slowClient, drain, holdLease             time.Duration
+	logger                                                *zap.Logger
 }
 
 // gateway is a running gateway: every room opened and joined.
@@ -80,7 +80,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if g.name, err = gatewayName(o.data); err != nil {
 		return g, err
 	}
-	if g.stores, err = openStores(o.redis, o.org); err != nil {
+	if g.stores, err = openStores(&o, g.name); err != nil {
 		return g, err
 	}
 	if g.keys, err = keys.Open(o.data, keys.RingOptions{Fleet: g.stores.keys, Changed: g.keysChanged}); err != nil {

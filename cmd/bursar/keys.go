@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"bursar/budget"
 	"bursar/keys"
 )
 
@@ -73,7 +74,7 @@ func (o keyStore) with(do func(ctx context.Context, s *keys.Store) error) error 
 }
 
 func (o keyStore) fleet(do func(*keys.Shared) error) error {
-	client, err := connect(*o.redis)
+	client, err := connect(*o.redis, &budget.Servers{})
 	if err != nil {
 		return err
 	}

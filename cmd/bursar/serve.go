@@ -21,6 +21,7 @@ func serve(p *program, args []string) error {
 	f.StringVar(&o.postgres, "postgres", "", "postgres://USER@HOST/DATABASE to ship the ledger's rows to, those of a fleet together; give it in BURSAR_POSTGRES if it holds a password")
 	f.Var((*days)(&o.retain), "retain", "how long rows are kept in -data once they are shipped, as 400d; sums stay. Empty keeps them for good")
 	f.DurationVar(&o.audit, "audit", 10*time.Minute, "how often the gateway audits its books of today and yesterday; 0 is never")
+	f.StringVar(&o.budgetMode, "budget-mode", byLease, "how money is held in Redis: lease takes slices of the budgets ahead, and spends them without a round trip; call asks for each hold")
 	f.StringVar(&o.org, "org", "default", "prefix of this fleet's keys in Redis")
 	f.DurationVar(&o.holdLease, "hold-lease", 90*time.Second, "how long money held by a gateway that died stays held in Redis before it counts as spent")
 	f.IntVar(&o.maxBody, "max-body", 32<<20, "largest request body, in bytes")
@@ -35,6 +36,9 @@ func serve(p *program, args []string) error {
 	}
 	if o.retain != 0 && (o.postgres == "" || o.retain < 7*24*time.Hour) {
 		return usageError{"-retain: give at least 7d, and -postgres: only what is there may go here"}
+	}
+	if o.budgetMode != byLease && o.budgetMode != byCall {
+		return usageError{fmt.Sprintf("-budget-mode %q: choose lease or call", o.budgetMode)}
 	}
 	// Registered before anything is read: a reload that is asked for while the gateway starts must not kill it.
 	signals := make(chan os.Signal, 4)

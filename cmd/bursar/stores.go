@@ -37,20 +37,22 @@ const (
 	nearAge   = time.Minute
 )
 
-// openStores opens the embedded stores, or those of a fleet if url names a Redis.
-func openStores(url, org string) (stores, error) {
-	if url == "" {
+// openStores opens the embedded stores, or those of a fleet if -redis names one.
+func openStores(o *gatewayOptions, gateway string) (stores, error) {
+	if o.redis == "" {
 		memory, err := cache.NewMemory(cache.MemoryOptions{})
 		if err != nil {
 			return stores{close: func() {}}, err
 		}
 		return stores{budgets: budget.NewMemory(time.Now, budget.Options{}), cache: memory, close: memory.Close}, nil
 	}
-	client, err := connect(url)
+	servers := &budget.Servers{}
+	client, err := connect(o.redis, servers)
 	if err != nil {
 		return stores{close: func() {}}, err
 	}
-	money, err := budget.NewRedis(client, org, budget.Options{})
+	org := o.org
+	money, err := openBudgets(client, o, gateway, servers)
 	if err != nil {
 		return stores{close: func() { _ = client.Close() }}, err
 	}
@@ -73,16 +75,31 @@ func openStores(url, org string) (stores, error) {
 	}}, nil
 }
 
+// What -budget-mode may be.
+const (
+	byLease = "lease" // from slices that the gateway takes ahead
+	byCall  = "call"  // by a call to Redis for each hold
+)
+
+// openBudgets opens a fleet's budgets. The client is theirs and the caches': a Redis that was restarted is known by its connections.
+func openBudgets(client redis.UniversalClient, o *gatewayOptions, gateway string, servers *budget.Servers) (*budget.Leased, error) {
+	money, err := budget.NewRedis(client, o.org, budget.Options{Gateway: gateway})
+	if err != nil {
+		return nil, err
+	}
+	return budget.NewLeased(money, budget.LeasedOptions{Gateway: gateway, Calls: o.budgetMode == byCall, Servers: servers})
+}
+
 // connect makes a client of the Redis that a URL names. It connects when it is first used.
-func connect(url string) (redis.UniversalClient, error) {
+func connect(url string, watched *budget.Servers) (redis.UniversalClient, error) {
 	o, err := redis.ParseURL(url)
 	if err != nil {
 		return nil, errors.New("-redis is not a URL such as redis://HOST:PORT/DB or rediss://USER:PASSWORD@HOST:PORT/DB") // it may hold a password, so it is not repeated
 	}
 	redis.SetLogger(silence{}) // what it would print of a Redis that is down, every call that fails says too
-	return budget.Connect(&redis.UniversalOptions{
+	return budget.Connect(watched.Watch(&redis.UniversalOptions{
 		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, DB: o.DB, TLSConfig: o.TLSConfig,
-	}), nil
+	})), nil
 }
 
 // silence drops log lines.
