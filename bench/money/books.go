@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"bursar/budget"
 	"bursar/exchange"
 	"bursar/ledger"
 	"bursar/pricing"
@@ -21,6 +22,7 @@ type books struct {
 	rows    int
 	kinds   [4]int
 	twice   []string
+	slices  map[string]pricing.Nano // what is booked for slices themselves: they expire whole, and are corrected whole
 }
 
 // entry is all that is booked for one request, in whatever ledger.
@@ -75,7 +77,7 @@ func (r *result) standing(s *scope, spent, held, booked pricing.Nano) {
 }
 
 func readBooks(ctx context.Context, l *lab) (*books, error) {
-	b := &books{spent: map[string]pricing.Nano{}, entries: map[string]*entry{}, once: map[string]bool{}}
+	b := &books{spent: map[string]pricing.Nano{}, entries: map[string]*entry{}, once: map[string]bool{}, slices: map[string]pricing.Nano{}}
 	for _, g := range l.gateways {
 		reader, err := ledger.OpenReader(g.data)
 		if err != nil {
@@ -146,6 +148,10 @@ func (b *books) enter(row *ledger.Row) {
 	} else {
 		b.once[once] = true
 	}
+	if budget.IsSlice(row.ID) {
+		b.slices[row.ID] += row.Cost
+		return
+	}
 	id, _, _ := strings.Cut(row.ID, ".") // a hold's id is its request's with a number
 	e := b.entries[id]
 	if e == nil {
@@ -173,6 +179,11 @@ func (r *result) audit(b *books, up *upstream) {
 	for id, e := range b.entries {
 		if e.rows > 1 || e.rows == 1 && e.more != 0 || e.rows == 0 && e.holds > 1 {
 			billedTwice = append(billedTwice, fmt.Sprintf("%s: %+v", id, *e))
+		}
+	}
+	for id, left := range b.slices {
+		if left != 0 {
+			billedTwice = append(billedTwice, fmt.Sprintf("%s: %d of a slice that expired", id, left))
 		}
 	}
 	r.duplicates = len(b.twice) + len(billedTwice)

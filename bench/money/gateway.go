@@ -69,7 +69,7 @@ func (g *gateway) launch() error {
 		"-hold-lease", g.lab.lease.String(),
 	}
 	if !g.lab.embedded {
-		args = append(args, "-redis", "redis://127.0.0.1:"+g.lab.redisPort+"/0", "-org", org)
+		args = append(args, "-redis", "redis://"+g.lab.redis.addr()+"/0", "-org", org, "-budget-mode", g.lab.mode)
 	}
 	log, err := os.OpenFile(filepath.Join(g.lab.dir, g.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -30,11 +30,11 @@ type lab struct {
 	gateways         []*gateway
 	keep             bool
 
-	redisPort string
-	client    redis.UniversalClient
-	money     *budget.Redis
-	looks     int64 // round trips that are ours, not the gateways'
-	meter     meter
+	redis  *redisServer
+	client redis.UniversalClient
+	money  *budget.Redis
+	looks  int64 // round trips that are ours, not the gateways'
+	meter  meter
 }
 
 func openLab(p plan, upstream string) (*lab, error) {
@@ -59,6 +59,11 @@ func (l *lab) open() error {
 		return fmt.Errorf("build bursar (run this from the repository): %w\n%s", err, out)
 	}
 	raise(l.scopes)
+	if l.calm {
+		for _, s := range l.scopes {
+			s.limit.Add(1e6 * int64(s.step))
+		}
+	}
 	if err := nameCounters(l.policy, policies(l.upstream, l.scopes), l.scopes); err != nil {
 		return err
 	}
@@ -133,14 +138,11 @@ func freePort() (string, error) {
 }
 
 func (l *lab) openRedis() (err error) {
-	if l.redisPort, err = freePort(); err != nil {
-		return err
-	}
-	if err := l.startRedis(); err != nil {
+	if l.redis, err = openRedis(filepath.Join(l.dir, "redis"), l.fsync); err != nil {
 		return err
 	}
 	redis.SetLogger(silence{}) // every call that fails says too what it would print
-	l.client = budget.Connect(&redis.UniversalOptions{Addrs: []string{"127.0.0.1:" + l.redisPort}})
+	l.client = budget.Connect(&redis.UniversalOptions{Addrs: []string{l.redis.addr()}})
 	l.money, err = budget.NewRedis(l.client, org, budget.Options{})
 	return err
 }
@@ -149,28 +151,6 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-func (l *lab) startRedis() error {
-	data := filepath.Join(l.dir, "redis")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return err
-	}
-	out, err := exec.Command("scripts/redis", "start", l.redisPort, "--dir", data, "--appendonly", "yes", "--appendfsync", "everysec").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("scripts/redis start: %w\n%s", err, out)
-	}
-	return nil
-}
-
-// killRedis kills Redis and starts it again on its append-only file.
-func (l *lab) killRedis() error {
-	l.meter.readRedis(l)
-	if out, err := exec.Command("scripts/redis", "kill", l.redisPort).CombinedOutput(); err != nil {
-		return fmt.Errorf("scripts/redis kill: %w\n%s", err, out)
-	}
-	time.Sleep(300 * time.Millisecond)
-	return l.startRedis()
-}
-
 func (l *lab) close() {
 	for _, g := range l.gateways {
 		g.kill()
@@ -178,8 +158,8 @@ func (l *lab) close() {
 	if l.client != nil {
 		_ = l.client.Close()
 	}
-	if l.redisPort != "" {
-		_ = exec.Command("scripts/redis", "stop", l.redisPort).Run()
+	if l.redis != nil {
+		l.redis.kill()
 	}
 	if !l.keep {
 		_ = os.RemoveAll(l.dir)
@@ -226,9 +206,17 @@ func (l *lab) busy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	orphans, err := l.client.ZCard(ctx, "bursar:{"+org+"}:outbox").Result()
-	if err == nil && (open > 0 || orphans > 0) {
+	orphans, err := l.client.Keys(ctx, "bursar:{"+org+"}:outbox*").Result() // an empty one is none
+	if err == nil && (open > 0 || len(orphans) > 0) {
 		err = errBusy
 	}
 	return err
+}
+
+// killRedis kills Redis and starts it again on its append-only file.
+func (l *lab) killRedis() error {
+	l.meter.readRedis(l)
+	l.redis.kill()
+	time.Sleep(300 * time.Millisecond)
+	return l.redis.start()
 }

@@ -103,6 +103,9 @@ func (c *crowd) counts() (answered, refused int) {
 // raiseLimits lets the crowd push at spent budgets for a while, and then gives it room again. In between it changes limits by next to
 // nothing, so that policies are reloaded under load.
 func (c *crowd) raiseLimits(ctx context.Context) error {
+	if c.lab.calm {
+		return nil
+	}
 	pressed := 0
 	answered, refused := c.counts()
 	for tick := 1; wait(ctx, 100*time.Millisecond); tick++ {
@@ -219,7 +222,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 func (c *crowd) tell(r *result) {
-	if c.waves < 2 || c.codes["429 budget_exceeded"] > 0 {
+	if !c.lab.calm && c.waves < 2 || c.codes["429 budget_exceeded"] > 0 {
 		r.fault("the load was not at the edge: budgets were raised %d times; other answers: %v", c.waves, c.codes)
 	}
 	r.sent, r.answered, r.refused, r.cut, r.codes = c.sent, c.answered, c.refused, c.cut, c.codes

@@ -51,16 +51,9 @@ func (r *result) clean() bool {
 	return r.overspend == 0 && r.stranded == 0 && r.drift == 0 && len(r.faults) == 0
 }
 
-func (r *result) mode() string {
-	if r.embedded {
-		return "embedded"
-	}
-	return "redis"
-}
-
 func (r *result) print(w io.Writer) {
 	line := func(name, format string, a ...any) { fmt.Fprintf(w, "  %-22s %s\n", name, fmt.Sprintf(format, a...)) }
-	fmt.Fprintf(w, "\n%s: %d gateways, %d workers, %.1f s, seed %d\n", r.mode(), r.plan.gateways, r.workers, r.took.Seconds(), r.seed)
+	fmt.Fprintf(w, "\n%s: %d gateways, %d workers, %.1f s, seed %d\n", r.plan.mode, r.plan.gateways, r.workers, r.took.Seconds(), r.seed)
 	line("requests", "%d: %d answered, %d refused for want of money, %d cut by a kill", r.sent, r.answered, r.refused, r.cut)
 	for _, code := range slices.Sorted(maps.Keys(r.codes)) {
 		line("", "%d x %s", r.codes[code], code)
@@ -80,6 +73,7 @@ func (r *result) print(w io.Writer) {
 	line("billed twice", "%d", r.duplicates)
 	line("free rides", "%d of %d served", r.freeRides, r.generated)
 	line("estimates", "$%s below and $%s above the provider's truth of $%s", r.under.Dollars(), r.over.Dollars(), r.truth.Dollars())
+	line("requests a second", "%.0f", float64(r.sent)/r.took.Seconds())
 	line("CPU", "%.0f µs a request in gateways, %.0f in Redis; %.2f round trips", r.cpu(r.gatewayCPU), r.cpu(r.redisCPU), r.trips())
 	for _, f := range r.faults {
 		fmt.Fprintf(w, "  FAULT %s\n", f)
@@ -92,6 +86,30 @@ func (r *result) cpu(used time.Duration) float64 {
 
 func (r *result) trips() float64 { return float64(r.roundTrips) / float64(max(1, r.sent)) }
 
+// compareModes prints what a request costs by slices and by calls, and the ratio: only that is worth quoting.
+func compareModes(w io.Writer, all []*result) {
+	var call, lease *result
+	for _, r := range all {
+		switch r.plan.mode {
+		case "call":
+			call = r
+		case "lease":
+			lease = r
+		}
+	}
+	if call == nil || lease == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nlease against call\n")
+	line := func(name string, of func(*result) float64) {
+		fmt.Fprintf(w, "  %-28s %8.2f against %8.2f: %.2f\n", name, of(lease), of(call), of(lease)/of(call))
+	}
+	line("round trips a request", (*result).trips)
+	line("CPU a request, gateways, us", func(r *result) float64 { return r.cpu(r.gatewayCPU) })
+	line("CPU a request, Redis, us", func(r *result) float64 { return r.cpu(r.redisCPU) })
+	line("requests a second", func(r *result) float64 { return float64(r.sent) / r.took.Seconds() })
+}
+
 // printJSON prints all runs in one line, the sums of what must be zero first, and tells whether all is well.
 func printJSON(w io.Writer, all []*result) bool {
 	var overspend, stranded, drift pricing.Nano
@@ -100,7 +118,7 @@ func printJSON(w io.Writer, all []*result) bool {
 	for _, r := range all {
 		overspend, stranded, drift = overspend+r.overspend, stranded+r.stranded, drift+r.drift
 		ops, usable, clean = ops+r.sent, min(usable, r.usable), clean && r.clean()
-		runs[r.mode()] = map[string]any{
+		runs[r.plan.mode] = map[string]any{
 			"overspend_nano": r.overspend, "stranded_nano": r.stranded, "drift_nano": r.drift, "usable_share": r.usable, "ops": r.sent,
 			"requests": r.sent, "answered": r.answered, "refused": r.refused, "rows": r.rows, "orphans": r.orphans, "corrections": r.corrections,
 			"duplicates": r.duplicates, "free_rides": r.freeRides, "misbilled": r.misbilled, "gateway_kills": r.harmed[killsGateway], "redis_kills": r.harmed[killsRedis], "freezes": r.harmed[freezesGateway],
