@@ -36,13 +36,13 @@ type Leased struct {
 	owed    map[string]pricing.Nano // by charge: what was taken while the store was away, and it does not know yet
 	before  map[string]pricing.Nano // the same, of slices of the process before
 	adopted []adoption              // the last ones, for the same
-	cancels []unwanted
-	pleas   map[string]plea      // by counter
-	wanted  map[string]time.Time // by counter: until then no slices of it
-	unlink  []string             // keys of ended slices
-	key     []byte               // buffer
+	pleas   map[string]plea         // by counter
+	wanted  map[string]time.Time    // by counter: until then no slices of it
+	unlink  []string                // keys of ended slices
+	key     []byte                  // buffer
 
 	down    atomic.Bool   // the store does not answer
+	given   atomic.Int64  // how often money went back to the store
 	drained atomic.Bool   // nothing tends the slices any more
 	silent  atomic.Int32  // calls in a row without an answer
 	wake    chan struct{} // Keep has something to do at once

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/pricing"
@@ -12,29 +13,19 @@ import (
 // call takes a hold by a call to Redis. Where that finds no room, it has other gateways give back what lies idle in their slices, and
 // waits for it. While the store is away it takes what the budgets allow to be spent without it.
 func (l *Leased) call(ctx context.Context, h *Hold) (Grant, error) {
+	given := l.given.Load()
 	g, err := l.reserve(ctx, h)
 	if err == nil && g.Short >= 0 && g.Slow < 0 {
-		if g, err = l.beg(ctx, h, g); err != nil {
+		if g, err = l.beg(ctx, h, g, given); err != nil {
 			return g, err
 		}
 	}
-	if errors.Is(err, ErrStoreDown) && !errors.Is(err, ErrStoreLost) {
+	if errors.Is(err, ErrUnsent) { // else it may have been carried out, and h be held in Redis
 		if own, ok := l.owe(h); ok {
-			if !errors.Is(err, ErrUnsent) { // it may have been carried out
-				l.mu.Lock()
-				l.cancels = append(l.cancels, unwanted{h.ID, append([]byte(nil), h.Seed...)})
-				l.mu.Unlock()
-			}
 			return own, nil
 		}
 	}
 	return g, err
-}
-
-// unwanted is a hold that a call without an answer may have taken, and that was taken from a slice instead.
-type unwanted struct {
-	id   string
-	seed []byte
 }
 
 func (l *Leased) reserve(ctx context.Context, h *Hold) (Grant, error) {
@@ -95,11 +86,12 @@ type plea struct {
 	until time.Time // what other gateways had idle may come back until then
 }
 
-// beg asks for money back from other gateways, and takes h again and again until it is there or cannot be.
-func (l *Leased) beg(ctx context.Context, h *Hold, g Grant) (Grant, error) {
+// beg asks for money back from other gateways, and takes h again and again until it is there or cannot be. Given is how often this gateway had
+// given something back before h was refused.
+func (l *Leased) beg(ctx context.Context, h *Hold, g Grant, given int64) (Grant, error) {
 	for range begTries {
 		hope, err := l.plead(ctx, h.Charges[g.Short].Key)
-		if g.OK || err != nil || !hope {
+		if g.OK || err != nil || !hope && given == l.given.Load() {
 			return g, nil //nolint:nilerr // that there is no room is known all the same
 		}
 		select {
@@ -107,7 +99,7 @@ func (l *Leased) beg(ctx context.Context, h *Hold, g Grant) (Grant, error) {
 			return g, nil
 		case <-time.After(l.options.patience / begTries):
 		}
-		h.States = nil
+		h.States, given = nil, l.given.Load()
 		if g, err = l.reserve(ctx, h); err != nil || g.OK || g.Short < 0 || g.Slow >= 0 {
 			return g, err
 		}
@@ -128,10 +120,10 @@ func (l *Leased) plead(ctx context.Context, key string) (hope bool, err error) {
 		l.wanted[counter] = now.Add(wantedFor)
 	}
 	l.mu.Unlock()
-	if fresh {
-		return now.Before(p.until), nil
-	}
 	l.rouse() // what is idle here goes back, too
+	if fresh {
+		return now.Before(p.until) || l.returns(counter), nil
+	}
 	reply, err := l.redis.run(ctx, begScript, []string{l.redis.keys.wanted, l.redis.keys.idle, l.redis.keys.since}, counter,
 		l.redis.drift.Milliseconds(), wantedFor.Milliseconds())
 	if err == nil && len(reply) != 2 {
@@ -151,7 +143,19 @@ func (l *Leased) plead(ctx context.Context, key string) (hope bool, err error) {
 	l.mu.Lock()
 	l.pleas[counter] = p
 	l.mu.Unlock()
-	return now.Before(p.until), nil
+	return now.Before(p.until) || l.returns(counter), nil
+}
+
+// returns tells whether money of a counter is about to go back from here.
+func (l *Leased) returns(counter string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.slices {
+		if (s.idle() > 0 || s.busy != nil) && slices.Contains(s.counters, counter) {
+			return true
+		}
+	}
+	return false
 }
 
 // owe takes a hold while the store is away, from what is left of a slice and from what each charge allows to be spent without it. The

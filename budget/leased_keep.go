@@ -196,6 +196,7 @@ func (l *Leased) end(ctx context.Context, s *slice) {
 			return // the next pulse tries again
 		}
 	}
+	l.given.Add(1)
 	if len(s.pending) > 0 {
 		l.journal.Reported(s.id, s.pending)
 	}
@@ -225,24 +226,12 @@ func (l *Leased) tidy(ctx context.Context, now time.Time) {
 		}
 	}
 	l.forgetEnded(now, endedMayBeLost)
-	unlink, cancels := l.unlink, l.cancels
-	l.unlink, l.cancels = nil, nil
+	unlink := l.unlink
+	l.unlink = nil
 	l.mu.Unlock()
 	if len(unlink) > 0 {
 		ctx, cancel := context.WithTimeout(ctx, l.redis.options.Timeout)
 		defer cancel()
 		_ = l.redis.client.Unlink(ctx, unlink...).Err() // they go by themselves after a day
-	}
-	for i, c := range cancels {
-		done, err := l.redis.Settle(ctx, Settlement{ID: c.id})
-		if err != nil {
-			l.mu.Lock()
-			l.cancels = append(l.cancels, cancels[i:]...)
-			l.mu.Unlock()
-			return
-		}
-		if done.Orphaned { // it had expired meanwhile
-			l.journal.EndSlice(c.id, c.seed, done)
-		}
 	}
 }

@@ -266,7 +266,7 @@ func (l *Leased) void() {
 	l.mu.Lock()
 	lost := l.slices
 	l.slices, l.draws, l.purses = map[string]*slice{}, map[string]draw{}, map[string]*purse{}
-	l.calls, l.owed, l.ended, l.cancels, l.unlink = map[string]Hold{}, map[string]pricing.Nano{}, nil, nil, nil
+	l.calls, l.owed, l.ended, l.unlink = map[string]Hold{}, map[string]pricing.Nano{}, nil, nil
 	for _, s := range lost {
 		s.retired = true
 	}

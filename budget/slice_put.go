@@ -201,6 +201,7 @@ func (l *Leased) finish(b *put, reply []string, err error) (verdict string, _ er
 		return "", l.heard(fmt.Errorf("put slice %q: %w", s.id, err))
 	}
 	l.answered()
+	l.given.Add(1)
 	if (verdict == "ok" || verdict == "near") && len(b.told) > 0 {
 		l.journal.Reported(s.id, b.told)
 	}

@@ -5,7 +5,7 @@
 -- KEYS 1 holds  2 seeds  3 leases  4 closed (see reserve)  5 epoch
 --      6 slice    hash {number, spent, ids} of this slice: ids are the holds whose cost is in spent since the put before
 --      7 wanted   zset, counter by the time at which somebody last found no room in it
---      8 idle     zset, slice by the time until which it may have money that its gateway does not need
+--      8 idle     zset, slice by the time until which money may come back from it soon
 --      9.. counters
 -- ARGV 1 id  2 number  3 spent so far  4 what it must go on holding  5 what is needed beyond what it holds, '0' to ask for nothing
 --      6 what would be welcome beyond that  7 '1': give back all but 4  8 lease, ms  9 seed  10 drift, ms  11 the epoch known to the caller
@@ -126,7 +126,7 @@ local now = clock(drift)
 redis.call('ZADD', KEYS[3], string.format('%.0f', now + tonumber(ARGV[8])), id)
 redis.call('HSET', KEYS[6], 'number', ARGV[2], 'spent', ARGV[3], 'ids', ARGV[13])
 redis.call('PEXPIRE', KEYS[6], ARGV[14])
-if less(keep_d, keep_n, base_d, base_n) then
+if less(0, 0, base_d, base_n) then
   redis.call('ZADD', KEYS[8], string.format('%.0f', now + tonumber(ARGV[15])), id)
 else
   redis.call('ZREM', KEYS[8], id)
