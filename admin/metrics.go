@@ -116,7 +116,7 @@ func (m *Metrics) Record(x *exchange.Exchange) {
 			s.saved[i].Add(dollars(saved))
 		}
 	}
-	if out.Cache != "hit" {
+	if out.Cache != "hit" && out.Cache != "semantic" {
 		u := &out.Usage
 		s.in.Add(float64(u.Input + u.AudioIn + u.ImageIn))
 		s.read.Add(float64(u.CacheRead))

@@ -21,6 +21,7 @@ const (
 	ReasonBudgetStore            // the budget store is down and the policy denies
 	ReasonCapShrunk              // the output cap was lowered to what a budget affords, or a limit of tokens ever lets pass
 	ReasonExactHit               // answered from the exact cache
+	ReasonSemanticHit            // answered with the answer to a question that means the same
 	ReasonSharedHit              // got the answer to an equal request that was under way
 	ReasonNotCached              // the client wants a cached answer or none, and there is none: 504
 	ReasonAnswered               // a provider answered
@@ -41,7 +42,7 @@ const (
 
 var reasonNames = [reasonCount]string{
 	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
-	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "shared_hit", "not_cached", "answered", "fallback", "provider_failed",
+	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "semantic_hit", "shared_hit", "not_cached", "answered", "fallback", "provider_failed",
 	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
 	"orphaned", "internal",
 }

@@ -49,8 +49,11 @@ type Row struct {
 	Facts    string       // exchange.Recorded: what the decision went by beside the columns above; empty in rows of earlier versions
 }
 
-// CacheHit is the Row.Cache of a request answered from the cache; statements count hits by it.
-const CacheHit = "hit"
+// The Row.Cache of requests answered from the cache. Statements count hits by them.
+const (
+	CacheHit      = "hit"
+	CacheSemantic = "semantic" // with the answer to a question that means the same
+)
 
 // Kind is what a row books.
 type Kind int64

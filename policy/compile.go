@@ -145,7 +145,6 @@ func (c *compiler) cache() {
 	}
 	if s := file.Semantic; s != nil {
 		cache.Semantic = &Semantic{MaxFalseHits: s.MaxFalseHits.value, TTL: s.TTL.value, Scope: scopeOf(s.Scope, cache.Scope)}
-		c.warn(s.At, "exact hits are served; remove the block to silence this", "cache.semantic is loaded, but this version does not act on it yet")
 	}
 }
 

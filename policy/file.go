@@ -376,7 +376,7 @@ type cacheEntry struct {
 	Namespace text `key:"namespace" like:"prompts-2026-11"`
 	// Answers to requests that mean exactly the same.
 	Exact *exactEntry `key:"exact"`
-	// Answers to requests that mean nearly the same. This version loads it, but does not act on it yet.
+	// Answers to questions that mean the same, asked in an equal context. See docs/semantic-cache.md.
 	Semantic *semanticEntry `key:"semantic"`
 }
 
@@ -397,9 +397,9 @@ type exactEntry struct {
 type semanticEntry struct {
 	At place
 
-	// Bound on the share of hits that are wrong.
+	// Bound on the share of hits that are wrong. A context serves by what it has learned once its labels show that it keeps the bound.
 	MaxFalseHits share `key:"max_false_hits" need:"yes" like:"1%"`
-	// How long an answer may be given again.
+	// How long an answer may be given again. It is not given longer than the exact cache keeps it.
 	TTL span `key:"ttl" need:"yes" like:"6h"`
 	// Who shares answers.
 	Scope choice `key:"scope" one:"key team everyone" usual:"the scope of cache"`

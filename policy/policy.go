@@ -103,7 +103,7 @@ type Cache struct {
 	Wait  time.Duration // how long a request waits for the answer to an equal one
 	// Namespace sets answers apart within their scope, "" if the file has none.
 	Namespace string
-	Semantic  *Semantic // nil if the file has none; loaded, not acted on yet
+	Semantic  *Semantic // nil if the file has none: nothing is compared
 }
 
 // Semantic configures answers to questions that mean the same.

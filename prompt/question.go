@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"hash"
+	"strconv"
 
 	"bursar/internal/jsonspan"
 )
@@ -33,6 +34,21 @@ func (e *Envelope) Question(h hash.Hash, dst []byte) ([]byte, bool) {
 		}
 	}
 	return e.appendText(dst, &e.messages[last]), true
+}
+
+// hot is the temperature above which no two answers to one question are meant to be alike.
+const hot = 0.7
+
+// Hot tells whether the request asks for a temperature above 0.7. One that says nothing of it is not hot.
+func (e *Envelope) Hot() bool {
+	for i := range e.members {
+		m := &e.members[i]
+		if !m.escaped && string(m.key.Of(e.body)) == "temperature" {
+			t, err := strconv.ParseFloat(string(m.value.Of(e.body)), 64)
+			return m.value.Kind == jsonspan.Number && (err != nil || t > hot)
+		}
+	}
+	return false
 }
 
 func (e *Envelope) writeCompact(h hash.Hash, span jsonspan.Span) {

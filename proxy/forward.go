@@ -117,6 +117,9 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	s.calibrate(t)
 	if answer.Complete() {
 		s.keep(t, answer.Body, false)
+		if t.meaning != nil {
+			s.learn(t, answer.Text())
+		}
 	} else {
 		t.scatter(nil)
 	}

@@ -67,9 +67,14 @@ func (t *trip) cacheStatus() string {
 	}
 }
 
-// cacheWord is hit, miss or off, or refresh for a request that fetches anew what was stale.
+// cacheWord is hit, semantic, miss or off; shadow for a semantic hit that was sent upstream to be checked; or refresh for a request that fetches
+// anew what was stale.
 func (t *trip) cacheWord() string {
 	switch {
+	case t.hit && t.Outcome.Reason == exchange.ReasonSemanticHit:
+		return "semantic"
+	case t.shadowed():
+		return "shadow"
 	case t.hit:
 		return "hit"
 	case t.behind:

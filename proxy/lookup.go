@@ -29,10 +29,13 @@ func (s *Server) lookup(t *trip) (answered bool, fault *exchange.Fault) {
 			return answered, fault
 		}
 	}
+	if s.compare(t, &w) {
+		return true, nil
+	}
 	if w.onlyIfCached {
 		return false, notCached()
 	}
-	return false, nil // here a semantic lookup has its place: the exact one has missed, and nothing is held yet
+	return false, nil
 }
 
 // seek looks for an answer that is not older than it may be.

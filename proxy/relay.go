@@ -209,6 +209,9 @@ func (r *relay) CloseWithError(err error) error {
 	switch {
 	case whole && r.kept != nil && r.answer.Complete():
 		r.server.keep(t, r.kept, true)
+		if text, beyond := stream.OutputText(); beyond == 0 {
+			r.server.learn(t, text)
+		}
 	case whole && r.kept != nil:
 		t.scatter(t.answerOf(r.kept, true))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"bursar/budget"
 	"bursar/cache"
+	"bursar/cache/semantic"
 	"bursar/exchange"
 	"bursar/keys"
 	"bursar/ledger"
@@ -29,6 +30,7 @@ type Server struct {
 	keys     *keys.Ring
 	counter  *tokens.Counter
 	cache    Cache
+	semantic *semantic.Cache
 	budgets  Budgets
 	ledger   *ledger.Ledger
 	current  atomic.Pointer[generation]
@@ -129,18 +131,19 @@ func (o Options) withDefaults() Options {
 
 // Rooms are the rooms that the server carries requests through.
 type Rooms struct {
-	Keys    *keys.Ring
-	Counter *tokens.Counter
-	Cache   Cache
-	Budgets Budgets
-	Ledger  *ledger.Ledger
+	Keys     *keys.Ring
+	Counter  *tokens.Counter
+	Cache    Cache
+	Semantic *semantic.Cache // nil compares nothing
+	Budgets  Budgets
+	Ledger   *ledger.Ledger
 }
 
 // New makes a server. It serves nothing until it has a policy (Use) and a listener (Serve).
 func New(rooms Rooms, options Options) *Server {
 	s := &Server{
 		Options: options.withDefaults(),
-		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, budgets: rooms.Budgets, ledger: rooms.Ledger,
+		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, semantic: rooms.Semantic, budgets: rooms.Budgets, ledger: rooms.Ledger,
 		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), recovered: make(chan struct{}), upstreams: map[policy.Provider]*providers.Upstream{},
 	}
 	if s.Gateway == "" {

@@ -51,7 +51,11 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 	out.Cost += served
 	if t.hit {
 		out.Cost = t.sunk
-		out.Saved[exchange.LeverExact] = served
+		lever := exchange.LeverExact
+		if out.Reason == exchange.ReasonSemanticHit {
+			lever = exchange.LeverSemantic
+		}
+		out.Saved[lever] = served
 	}
 	out.Saved[exchange.LeverRoute] += out.Baseline - routed
 	out.Saved[exchange.LeverTrim] = routed - served

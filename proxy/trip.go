@@ -35,6 +35,7 @@ type trip struct {
 	mark      cache.Mark    // what had been purged when it was asked
 	seat      *cache.Seat   // its place in a flight; nil if it has none
 	hit       bool          // answered from what was stored, or from another request's answer
+	meaning   *meaning      // what a semantic cache compares, nil if it was not asked
 	freshFor  time.Duration // of what was stored; negative if it is stale
 	behind    bool          // no client waits: it fetches anew what was stale
 	refreshes *cache.Seat   // the seat that it fetches for
@@ -100,6 +101,7 @@ func (t *trip) release() {
 	envelope, body, seeded, recorded, charges, touched := t.envelope, t.body, t.seeded, t.recorded, t.charges[:0], t.touched[:0]
 	limits, slowed, counted, parts := t.limits[:0], t.slowed[:0], t.counted[:0], t.parts[:0]
 	envelope.Reset()
+	t.forget()
 	if cap(body) > keep {
 		body = nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"bursar/admin"
 	"bursar/budget"
+	"bursar/cache/semantic"
 	"bursar/events"
 	"bursar/exchange"
 	"bursar/keys"
@@ -90,7 +91,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		return g, err
 	}
 	g.proxy = proxy.New(proxy.Rooms{
-		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Budgets: g.stores.budgets, Ledger: g.ledger,
+		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Semantic: semantic.NewCache(semantic.CacheOptions{}), Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
 		Gateway: g.name,
 		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",

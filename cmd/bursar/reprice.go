@@ -191,7 +191,7 @@ func (r *repricing) look(row *ledger.Row) error {
 // unless the baseline is the model that served: then it moves with it.
 func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 	now := *booked
-	if booked.Cache == ledger.CacheHit || booked.Reason == exchange.ReasonProviderRefused.String() {
+	if booked.Cache == ledger.CacheHit || booked.Cache == ledger.CacheSemantic || booked.Reason == exchange.ReasonProviderRefused.String() {
 		return now // these cost nothing at any price
 	}
 	at := time.Unix(0, booked.Time)
