@@ -135,8 +135,13 @@ func budgetEvent(e *proxy.BudgetEvent, now time.Time) events.Event {
 
 // eventsCommand sends a test event to a policy's webhooks, and tells how each of them took it.
 func eventsCommand(p *program, args []string) error {
-	if len(args) == 0 || args[0] != "test" {
+	if len(args) == 0 {
 		return usageError{"say test"}
+	}
+	if verb := args[0]; verb == "-h" || verb == "-help" || verb == "--help" {
+		args = []string{"test", "-h"}
+	} else if verb != "test" {
+		return usageError{fmt.Sprintf("no %q: say test", verb)}
 	}
 	f := p.flags("events test")
 	file := f.String("policies", "policies.yaml", "policy file")

@@ -23,7 +23,11 @@ func ledgerCommand(p *program, args []string) error {
 	if len(args) == 0 {
 		return usageError{"say export, import or prune"}
 	}
-	switch args[0] {
+	verb := args[0]
+	if verb == "-h" || verb == "-help" || verb == "--help" {
+		verb, args = "export", []string{"export", "-h"} // it has the most to tell
+	}
+	switch verb {
 	case "export":
 		return exportRows(p, args[1:])
 	case "import":
@@ -31,7 +35,7 @@ func ledgerCommand(p *program, args []string) error {
 	case "prune":
 		return pruneRows(p, args[1:])
 	}
-	return usageError{fmt.Sprintf("no %q: say export, import or prune", args[0])}
+	return usageError{fmt.Sprintf("no %q: say export, import or prune", verb)}
 }
 
 // exported is what an export says of itself, as JSON, so that it can be kept beside the file.

@@ -81,10 +81,17 @@ func TestUsage(t *testing.T) {
 			args = append(args, "list")
 		case "events":
 			args = append(args, "test")
+		case "ledger":
+			args = append(args, "export")
 		}
 		f("flag provided but not defined: -bogus", append(args, "-bogus")...)
 	}
 	f("say test", "events")
+	f(`no "-bogus": say test`, "events", "-bogus")
+	f("say export, import or prune", "ledger")
+	f(`no "-bogus": say export, import or prune`, "ledger", "-bogus")
+	f("flag provided but not defined: -bogus", "ledger", "import", "-bogus")
+	f("flag provided but not defined: -bogus", "ledger", "prune", "-bogus")
 	f("name one policy file", "check")
 	f("name one policy file", "check", "a.yaml", "b.yaml")
 	f("name a model and one file", "count", "x.txt")
