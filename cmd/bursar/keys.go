@@ -164,13 +164,15 @@ func editKey(p *program, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := t.apply(f, new(keys.Terms)); err != nil { // a value that is not understood must change nothing, the others neither
+		return err
+	}
 	return at.existing(func(ctx context.Context, s *keys.Store) error {
-		var failed error
-		key, err := s.Edit(ctx, id, func(terms *keys.Terms) { failed = t.apply(f, terms) })
-		if err == nil && failed == nil {
+		key, err := s.Edit(ctx, id, func(terms *keys.Terms) { _ = t.apply(f, terms) })
+		if err == nil {
 			fmt.Fprintf(p.err, "key %s of team %s; gateways follow within a second\n", key.ID, key.Team)
 		}
-		return cmp.Or(failed, err)
+		return err
 	})
 }
 

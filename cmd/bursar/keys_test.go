@@ -158,3 +158,17 @@ func TestKeysRefused(t *testing.T) {
 	f(dir+"/keys.jsonl", "list")
 	f(dir+"/keys.jsonl", "add", "-team", "search")
 }
+
+// TestEditRefusedChangesNothing: a value that is not understood must not become that of no bound.
+func TestEditRefusedChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	done(t, "keys", "add", "-team", "search", "-expires", "2100-01-31", "-data", dir)
+	id := strings.Fields(strings.Split(done(t, "keys", "list", "-data", dir), "\n")[1])[0]
+	before := done(t, "keys", "list", "-json", "-data", dir)
+	if got := (world{}).run("keys", "edit", id, "-expires", "2100-31-01", "-team", "support", "-data", dir); got.code != 2 || !strings.Contains(got.err, "-expires") {
+		t.Errorf("exit status %d: %s", got.code, got.err)
+	}
+	if after := done(t, "keys", "list", "-json", "-data", dir); after != before {
+		t.Errorf("the key was changed:\n%s%s", before, after)
+	}
+}
