@@ -258,20 +258,34 @@ func (r *Ring) publish(source *[]Key, keys []Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	*source = keys
-	next := holders{}
-	for _, source := range [...][]Key{r.file, r.fleet, r.declared} {
-		for i := range source {
-			next.add(&source[i])
+	next, revoked := holders{}, map[string]bool{} // by id: each store may know secrets of a key that the other one does not
+	for _, store := range [...][]Key{r.file, r.fleet} {
+		for i := range store {
+			if k := &store[i]; !k.Revoked.IsZero() {
+				revoked[k.ID] = true
+			}
 		}
+	}
+	for _, store := range [...][]Key{r.file, r.fleet} {
+		for i := range store {
+			next.add(&store[i], revoked[store[i].ID])
+		}
+	}
+	for i := range r.declared {
+		next.add(&r.declared[i], false)
 	}
 	r.current.Store(&next)
 }
 
-// add lets in a key. Where two sources have one, the later terms hold; but a key that was revoked anywhere is.
-func (h holders) add(k *Key) {
+// add lets in a key. Where two sources have one, the later terms hold; but a secret that was revoked or replaced anywhere is.
+func (h holders) add(k *Key, revoked bool) {
 	who := exchange.Identity{KeyID: k.ID, Team: k.Team, Project: k.Project, User: k.User, Scope: k.Scope()}
 	for _, s := range k.secrets {
-		h[s.digest] = holder{identity: who, expires: k.Expires, until: s.until, revoked: !k.Revoked.IsZero() || h[s.digest].revoked}
+		before, until := h[s.digest], s.until
+		if until.IsZero() || !before.until.IsZero() && before.until.Before(until) {
+			until = before.until
+		}
+		h[s.digest] = holder{identity: who, expires: k.Expires, until: until, revoked: revoked || before.revoked}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"bursar/exchange"
+
+	"github.com/alicebob/miniredis/v2"
 )
 
 // TestEditKeepsTheKey: its id, its secret and its history; only the terms are others.
@@ -151,4 +153,32 @@ func TestDeclare(t *testing.T) {
 	if _, err := Of("sk-bursar-search-x", Terms{Team: "search"}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a mistyped key: %v", err)
 	}
+}
+
+// TestEndedAnywhere: a key that was copied to the fleet and got another secret in the file ends with it all the same when it is revoked in
+// the fleet; and a secret that was replaced in one of the two does not go on to work by the other.
+func TestEndedAnywhere(t *testing.T) {
+	dir, shared := t.TempDir(), fleet(t, miniredis.RunT(t).Addr())
+	leaked, rotated := add(t, dir, Terms{Team: "a"})
+	first, revoked := add(t, dir, Terms{Team: "a"})
+	if _, err := shared.Take(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	r := open(t, dir, RingOptions{Fleet: shared, Poll: 5 * time.Millisecond})
+	fresh, _, err := File(dir).Rotate(t.Context(), rotated.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, r, fresh, nil)
+	within(t, r, leaked, ErrReplaced)
+	second, _, err := File(dir).Rotate(t.Context(), revoked.ID, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, r, second, nil)
+	if err := shared.Store().Revoke(t.Context(), revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	within(t, r, first, ErrRevoked)
+	within(t, r, second, ErrRevoked)
 }
