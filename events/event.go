@@ -3,8 +3,11 @@
 package events
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/pricing"
@@ -33,6 +36,27 @@ type Event struct {
 	Budget  *Budget
 	Spend   *Spend
 	Matters time.Time // until when it is remembered as told
+}
+
+// longestID bounds an id, in bytes.
+const longestID = 400
+
+// plainID returns an id that any header, log and file can hold. Clients choose some of the names in it: what has other characters than
+// printable ASCII is escaped, cut, and told apart by its digest.
+func plainID(id string) string {
+	if len(id) <= longestID && !strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return id
+	}
+	var out []byte
+	for _, c := range []byte(id[:min(len(id), longestID/4)]) {
+		if c < ' ' || c > '~' {
+			out = fmt.Appendf(out, "%%%02X", c)
+		} else {
+			out = append(out, c)
+		}
+	}
+	digest := sha256.Sum256([]byte(id))
+	return string(out) + "~" + hex.EncodeToString(digest[:])
 }
 
 // Budget is how the budget of an event stands.

@@ -116,6 +116,7 @@ func (s *Sender) Send(e Event) {
 	if e.Gateway == "" {
 		e.Gateway = s.options.Gateway
 	}
+	e.ID = plainID(e.ID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, l := range s.lines {

@@ -409,3 +409,22 @@ func TestCloseSaysWhatIsLeft(t *testing.T) {
 		t.Errorf("closed with %v", err)
 	}
 }
+
+// TestAnyNameIsTold: clients choose the users in the names of windows, and what no header can hold must not keep a webhook from being told.
+func TestAnyNameIsTold(t *testing.T) {
+	r := receive(t)
+	s := sender(t, Options{}, Hook{Name: "a", URL: r.URL})
+	for _, id := range []string{"budget/user=a\r\nb\x00/daily/2026-11-26", "budget/user=\u00fc\xff%/daily/2026-11-26", "budget/user=" + strings.Repeat("x", 2<<20), "plain"} {
+		s.Send(spentEvent(id))
+	}
+	got := r.wait(t, 4)
+	for i, want := range []string{"budget/user=a%0D%0Ab%00/daily/2026-11-26~", "budget/user=%C3%BC%FF%/daily/2026-11-26~", "budget/user=xxx", "plain"} {
+		id, body := got[i].header.Get(IDHeader), payload{}
+		if err := json.Unmarshal([]byte(got[i].body), &body); err != nil || body.ID != id || !strings.HasPrefix(id, want) || len(id) > longestID {
+			t.Errorf("id %q, in the body %q, %v; want %q", id, body.ID, err, want)
+		}
+	}
+	if one, other := plainID("a\n"), plainID("a%0A"); one == other || plainID(strings.Repeat("x", 999)) == plainID(strings.Repeat("x", 998)) {
+		t.Errorf("%q and %q are the same", one, other)
+	}
+}
