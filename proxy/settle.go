@@ -89,6 +89,10 @@ func (s *Server) cancel(t *trip) {
 	}
 	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
 		s.settleLater(t, 0, 0)
+	} else if !s.Embedded { // a store that is restarted may forget this as it may forget a settle, and the hold would expire into spend
+		s.settling.lately.note([]settlement{{
+			budget.Settlement{ID: t.hold.ID}, slices.Clone(t.charges), t.row(), t.journalled, s.settling.summed.Load(),
+		}})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/budget"
+	"bursar/internal/testkit"
 	"bursar/ledger"
 )
 
@@ -32,6 +33,40 @@ func (f *forgetful) SettleBatch(ctx context.Context, batch []budget.Settlement, 
 	}
 	f.lost.Add(int64(len(batch)))
 	return nil
+}
+
+func (f *forgetful) Cancel(ctx context.Context, id string) error {
+	if !f.loses.Load() {
+		return f.Memory.Cancel(ctx, id)
+	}
+	f.lost.Add(1)
+	return nil
+}
+
+// TestReplayOfCancel: a hold that was given back, since the provider failed, is given back again to a store that was restarted and has lost that.
+// Else it would expire into spend: a bill for a request that cost nothing.
+func TestReplayOfCancel(t *testing.T) {
+	store := &forgetful{Memory: budget.NewMemory(time.Now, budget.Options{})}
+	h := open(t, plan{sections: pot, stores: func(t testing.TB) stores {
+		s := inMemory(t)
+		s.embedded, s.budgets = false, store
+		return s
+	}})
+	must(t, h.replayLost(t.Context()))
+	h.up.On("small", testkit.Script{Status: 503})
+	store.loses.Store(true)
+	if row := h.row(h.post(chat("small", "fails")).id()); row.Cost != 0 || store.lost.Load() != 1 {
+		t.Fatalf("a provider that fails: cost %d, %d cancels lost", row.Cost, store.lost.Load())
+	}
+	store.loses.Store(false)
+	if h.standing().Held == 0 {
+		t.Fatal("nothing is held, so nothing was lost")
+	}
+	store.incarnation.Add(1)
+	must(t, h.replayLost(t.Context()))
+	if now := h.standing(); now.Held != 0 || now.Spent != 0 {
+		t.Errorf("after the replay %+v, want nothing held and nothing spent", now)
+	}
 }
 
 // TestReplay: what a restarted store has lost of the last settlements is settled again, once, and what it has kept stays as it is.

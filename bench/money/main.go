@@ -57,7 +57,7 @@ func main() {
 	seconds := flag.Float64("seconds", 20, "seconds of load")
 	flag.Parse()
 	if *short {
-		*mode, *seconds, p.workers, p.gatewayKills = "redis", 6, 64, 1
+		*mode, *seconds, p.workers, p.gatewayKills, p.lease = "redis", 8, 64, 1, 1500*time.Millisecond
 	}
 	p.length = time.Duration(*seconds * float64(time.Second))
 	if p.calm {
