@@ -27,7 +27,7 @@ const aloneLease = time.Hour
 // away has granted for its own part.
 func (s *Server) limitAlone(t *trip, down error) *shortage {
 	for _, line := range t.slowed {
-		if line.limit.OnStoreDown != policy.Local {
+		if line.limit.OnStoreDown != policy.Local && !line.limit.Observe {
 			return &shortage{fault: storeDown(down), final: true}
 		}
 	}
