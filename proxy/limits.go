@@ -103,6 +103,12 @@ func (l *limitLine) tell(unit budget.Unit, now time.Time) bool {
 	return true
 }
 
+// tooEarly tells whether a limit may have no room only because requests that have ended are still being settled. Who sends one request after
+// the other would be refused else: an answer has gone out before its place is left.
+func (t *trip) tooEarly(g *budget.Grant) bool {
+	return g.Slow >= 0 && g.Wait != budget.Never && t.limits[g.Slow].Unit != budget.Requests
+}
+
 // comeAgain is when to ask again for a place among requests under way: nobody knows when one ends.
 const comeAgain = time.Second
 

@@ -169,6 +169,32 @@ func TestConcurrent(t *testing.T) {
 	})
 }
 
+// TestOneAfterTheOther: a request has left its place, and what it did not use, when the client that has read its answer sends the next one.
+func TestOneAfterTheOther(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind func(testing.TB) stores) {
+		h := open(t, plan{stores: kind, sections: pot + "limits: [ { team: search, concurrent: 1 }, { user: each, tokens_per_minute: 5000 } ]\n"})
+		for i := range 200 {
+			got := h.post(chat("small", fmt.Sprint("hi", i), fmt.Sprintf(`,"user":"u%d","max_tokens":2600`, i/2))) // two of them fit when the first one is settled
+			if got.status != 200 {
+				t.Fatalf("request %d: status %d: %s", i, got.status, got.body)
+			}
+		}
+	})
+}
+
+// TestFallbackFindsItsPlace: a candidate that may bill what it failed at has left the request's place when the next one is tried.
+func TestFallbackFindsItsPlace(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind func(testing.TB) stores) {
+		h := open(t, plan{stores: kind, sections: strings.Replace(pair, "DEAD", deadPort(t), 1) + "limits: [ { team: search, concurrent: 1 } ]\n"})
+		for i := range 30 {
+			h.up.On("first", testkit.Script{Body: "<html>busy</html>", Header: map[string]string{"Content-Type": "text/html"}})
+			if got := h.post(chat("both", fmt.Sprint("hi", i))); got.status != 200 {
+				t.Fatalf("request %d: status %d: %s", i, got.status, got.body)
+			}
+		}
+	})
+}
+
 // TestLimitsInACrowd: many at once, and never more than the limit at the provider, nor through the minute.
 func TestLimitsInACrowd(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind func(testing.TB) stores) {
@@ -297,11 +323,12 @@ func TestCompanyLimitIsDiscreet(t *testing.T) {
 	}
 }
 
-// TestLimitsWhileTheStoreIsDown: `local` goes on with what this gateway counts, and counts in the store again when it is back.
+// TestLimitsWhileTheStoreIsDown: `local` goes on with what this gateway counts, and counts in the store again when it is back. What only observes
+// refuses nothing then, either.
 func TestLimitsWhileTheStoreIsDown(t *testing.T) {
 	server := miniredis.RunT(t)
 	h := open(t, plan{
-		sections: "limits: [ { team: search, requests_per_minute: 3, tokens_per_minute: 100000, concurrent: 5, on_store_down: local }, { user: each, concurrent: 5 } ]\n",
+		sections: "limits: [ { team: search, requests_per_minute: 3, tokens_per_minute: 100000, concurrent: 5, on_store_down: local }, { user: each, concurrent: 5 }, { team: each, requests_per_minute: 1, mode: observe } ]\n",
 		stores: func(t testing.TB) stores {
 			return joinRedisFor(t, server.Addr(), 0, "acme", 200*time.Millisecond)
 		},

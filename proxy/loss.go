@@ -36,6 +36,7 @@ func (s *Server) settleAgain(batch []settlement) {
 	q := &s.settling
 	q.mu.Lock()
 	q.waiting = append(q.waiting, batch...)
+	q.queued += int64(len(batch))
 	q.mu.Unlock()
 	q.signal()
 }

@@ -112,7 +112,11 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
 	t.journalled = t.hold.ID
 	resumed := s.settling.resumed.Load()
+	settling := len(t.limits) > 0 && s.settling.busy()
 	grant, err := s.budgets.Reserve(context.Background(), &t.hold)
+	if err == nil && t.tooEarly(&grant) && (s.settling.await() || settling) {
+		grant, err = s.budgets.Reserve(context.Background(), &t.hold)
+	}
 	if err != nil {
 		switch {
 		case errors.Is(err, budget.ErrStoreLost):

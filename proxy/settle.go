@@ -77,6 +77,9 @@ func (s *Server) cancel(t *trip) {
 	t.held = false
 	if wasted > 0 {
 		s.settleLater(t, wasted, t.promptTokens())
+		if !s.Embedded {
+			s.settling.await() // else the next candidate would find its own request's place taken, and money of it held
+		}
 		return
 	}
 	s.leases.remove(t.hold.ID)

@@ -19,6 +19,9 @@ import (
 type settler struct {
 	mu      sync.Mutex
 	waiting []settlement
+	queued  int64         // settlements that ever waited
+	done    int64         // those of them that have been tried until the store took them
+	grown   chan struct{} // closed when done has grown; nil while nobody cares
 	closed  bool
 	wake    chan struct{} // something waits, or the settler is closed
 	regain  chan struct{} // the store has lost its memory
@@ -60,6 +63,7 @@ func (s *Server) settleLater(t *trip, actual pricing.Nano, tokens int64) {
 	closed := q.closed
 	if !closed {
 		q.waiting = append(q.waiting, next)
+		q.queued++
 	}
 	q.mu.Unlock()
 	if closed { // a stream that outlived the drain
@@ -96,6 +100,52 @@ func (q *settler) take() (batch []settlement, last bool) {
 	return batch, q.closed && len(q.waiting) == 0
 }
 
+// longestAwait bounds how long a request waits for settlements: a store that takes longer is about to be down.
+const longestAwait = 250 * time.Millisecond
+
+// busy tells whether something is queued that has not been settled.
+func (q *settler) busy() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.done < q.queued
+}
+
+// await waits until all that is queued by now has been settled. False: nothing was, or it takes too long.
+func (q *settler) await() bool {
+	late := time.NewTimer(longestAwait)
+	defer late.Stop()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	goal := q.queued
+	waits := q.done < goal
+	for q.done < goal {
+		if q.grown == nil {
+			q.grown = make(chan struct{})
+		}
+		grown := q.grown
+		q.mu.Unlock()
+		select {
+		case <-grown:
+			q.mu.Lock()
+		case <-late.C:
+			q.mu.Lock()
+			return false
+		}
+	}
+	return waits
+}
+
+// finish notes that n more have been settled.
+func (q *settler) finish(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.done += int64(n)
+	if q.grown != nil {
+		close(q.grown)
+		q.grown = nil
+	}
+}
+
 // settleQueued settles what is queued until the settler is closed and the queue is empty.
 func (s *Server) settleQueued() {
 	for range s.settling.wake {
@@ -103,6 +153,7 @@ func (s *Server) settleQueued() {
 			batch, last := s.settling.take()
 			if len(batch) > 0 {
 				s.settleNow(batch)
+				s.settling.finish(len(batch))
 			}
 			if last {
 				return
