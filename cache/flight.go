@@ -99,6 +99,9 @@ func (c *course) purged(mark Mark, hidden *purges) bool {
 // Leads reports whether the seat makes the answer.
 func (s *Seat) Leads() bool { return s.leads }
 
+// Key is what the answer is asked for under.
+func (s *Seat) Key() Key { return s.course.key }
+
 // Mark is what had been purged when the answer was asked for.
 func (s *Seat) Mark() Mark { return s.course.mark }
 

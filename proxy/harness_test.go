@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -396,4 +398,11 @@ func (h *house) raw(body string, head ...string) string {
 	var wire bytes.Buffer
 	must(h, h.request(context.Background(), body, head...).Write(&wire))
 	return wire.String()
+}
+
+// all returns the requests that have ended.
+func (h *house) all() []exchange.Exchange {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Values(h.ended))
 }

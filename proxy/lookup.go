@@ -38,26 +38,30 @@ func (s *Server) lookup(t *trip) (answered bool, fault *exchange.Fault) {
 	return false, nil
 }
 
-// seek looks for an answer that is not older than it may be.
+// seek looks for an answer that is not older than it may be. One that is stale is fetched anew behind it, where what comes may be stored.
 func (s *Server) seek(t *trip, w *wishes) (answered bool, fault *exchange.Fault) {
 	t.mark = s.cache.Mark()
 	ttl := t.Decision.CacheTTL
 	ask := &cache.Ask{Key: t.key, MaxAge: w.oldest(ttl, t.using.policy.Cache.Stale), Labels: t.labels}
 	switch {
-	case t.refreshes != nil: // it has its seat already
+	case t.refreshes != nil && t.refreshes.Key() == t.key: // it has its seat already
 		t.seat, t.refreshes = t.refreshes, nil
 		return false, nil
 	case t.caching == exchange.CacheRefresh || ask.MaxAge <= 0:
 		return false, nil
 	case t.caching == exchange.CacheRead || w.onlyIfCached: // what it gets is not for others, so nobody waits for it, nor it for others
 		if found := s.cache.Find(context.Background(), ask); found != nil {
-			return s.serveStored(t, found, ttl), nil
+			return s.serveStored(t, found), nil
 		}
 		return false, nil
 	}
 	found, seat := s.cache.Join(context.Background(), ask)
 	if found != nil {
-		return s.serveStored(t, found, ttl), nil
+		answered = s.serveStored(t, found)
+		if answered && t.freshFor < 0 && !t.behind {
+			s.refresh(t, ttl)
+		}
+		return answered, nil
 	}
 	if t.seat = seat; seat.Leads() {
 		return false, nil
@@ -65,17 +69,14 @@ func (s *Server) seek(t *trip, w *wishes) (answered bool, fault *exchange.Fault)
 	return s.follow(t)
 }
 
-// serveStored answers with what was stored. One that is stale is fetched anew behind it.
-func (s *Server) serveStored(t *trip, found *cache.Answer, ttl time.Duration) bool {
+// serveStored answers with what was stored.
+func (s *Server) serveStored(t *trip, found *cache.Answer) bool {
 	body, ok := t.replay(found)
 	if !ok {
 		return false
 	}
 	age := max(0, t.Start.Sub(found.Stored))
-	if age > ttl {
-		s.refresh(t, ttl)
-	}
-	t.freshFor = ttl - age
+	t.freshFor = t.Decision.CacheTTL - age
 	s.answerHit(t, exchange.ReasonExactHit, found, body, age)
 	return true
 }

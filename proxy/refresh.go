@@ -74,13 +74,21 @@ func (r *refreshes) drain(ctx context.Context) {
 	}
 }
 
-// serveBehind carries a request that no client waits for through the nine steps.
+// serveBehind carries a request that no client waits for through the nine steps. It may be refused before it takes the seat, or decided for another
+// model than the stale answer was made by: then its answer is none for those who wait.
 func (s *Server) serveBehind(ctx *fasthttp.RequestCtx, using *generation, seat *cache.Seat) {
+	defer seat.Leave(false)
 	t := s.begin(ctx)
 	t.using, t.refreshes, t.behind = using, seat, true
 	s.carryOut(t)
-	if stream, ok := ctx.Response.BodyStream().(*relay); ok {
+	if stream, ok := ctx.Response.BodyStream().(stream); ok {
 		_, err := stream.WriteTo(io.Discard)
 		_ = stream.CloseWithError(err)
 	}
+}
+
+// stream is a relay, or a following.
+type stream interface {
+	io.WriterTo
+	CloseWithError(err error) error
 }
