@@ -44,7 +44,8 @@ func (t *trip) servedBy() string {
 	return allowed.String()
 }
 
-// servedAt is a target with the address that it is reached at: what another server answers under the same name is another answer.
+// servedAt is a target with the address that it is reached at, and how it is spoken to: what another server answers under the same name is
+// another answer, and so is one to a request that something was left out of.
 func (g *generation) servedAt(c *exchange.Candidate) string {
 	return c.Target + " " + g.reached[c.Provider] + "\n"
 }

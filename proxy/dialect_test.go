@@ -79,4 +79,15 @@ prices: { overrides: { claude/claude: { input: 3, output: 15, cache_read: 0.3, c
 	if dropped.status != 200 || dropped.header.Get("x-bursar-dropped") != "seed" || strings.Contains(last(), "seed") {
 		t.Errorf("dropped: %d %v", dropped.status, dropped.header)
 	}
+	for _, form := range []string{"", `,"stream":true`} {
+		again := h.post(question + `,"seed":7` + form + `}`)
+		h.outcome(again.id())
+		if again.header.Get("x-bursar-cache") != "hit" || again.header.Get("x-bursar-dropped") != "seed" {
+			t.Errorf("dropped, from the cache: %d %v", again.status, again.header)
+		}
+	}
+	must(t, h.Use(parse(t, h.up, sections("reject"))))
+	if refused := h.post(question + `,"seed":7}`); refused.status != 400 {
+		t.Errorf("what may not be dropped any more: %d %v", refused.status, refused.header)
+	}
 }

@@ -282,6 +282,11 @@ func TestCacheControlOfClients(t *testing.T) {
 	f("only-if-cached", "hit", "bursar; hit")
 	f("no-store", "off", "bursar; fwd=bypass")
 	f("no-cache", "miss", "bursar; fwd=request")
+	two := h.request(t.Context(), chat("small", "hi"), "Cache-Control", "max-age=60")
+	two.Header.Add("Cache-Control", "no-store")
+	if got := h.do(two); got.header.Get("x-bursar-cache") != "off" {
+		t.Errorf("two lines of Cache-Control: %s", got.header.Get("x-bursar-cache"))
+	}
 	got := h.post(chat("small", "never asked"), "Cache-Control", "only-if-cached")
 	if got.status != 504 || got.fault(t).Code != "not_cached" || got.header.Get("x-should-retry") != "false" {
 		t.Errorf("status %d: %s", got.status, got.body)

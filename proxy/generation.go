@@ -23,7 +23,7 @@ type generation struct {
 	mark       string                         // prefix of the policy's hash, for ledger rows
 	trims      string                         // how prompts are trimmed, for cache keys
 	served     map[string]string              // by model of the policy: its targets with their addresses, for cache keys
-	reached    map[string]string              // by provider: its address, for cache keys
+	reached    map[string]string              // by provider: its address and how it is spoken to, for cache keys
 	upstreams  map[string]*providers.Upstream // by provider name
 	families   map[*exchange.Candidate]tokens.Family
 	budgets    []*budgetLine
@@ -42,7 +42,7 @@ func (s *Server) Use(p *policy.Policy) error {
 		calendar: budget.NewCalendar(p.Location),
 	}
 	for name, provider := range p.Providers {
-		g.reached[name] = provider.BaseURL + " " + provider.APIVersion
+		g.reached[name] = fmt.Sprintf("%s %s %s drop=%t", provider.BaseURL, provider.APIVersion, provider.Dialect, provider.Drop)
 		if provider.Unavailable != "" {
 			continue
 		}

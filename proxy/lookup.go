@@ -8,6 +8,7 @@ import (
 	"bursar/cache"
 	"bursar/exchange"
 	"bursar/pricing"
+	"bursar/prompt"
 	"bursar/providers"
 )
 
@@ -18,7 +19,7 @@ import (
 func (s *Server) lookup(t *trip) (answered bool, fault *exchange.Fault) {
 	t.enter(exchange.StepLookup)
 	s.leaveSeat(t, false) // that of the model which a budget has sent it on from
-	w := cacheControl(t.ctx.Request.Header.Peek("Cache-Control"))
+	w := cacheControl(t.ctx.Request.Header.PeekAll("Cache-Control"))
 	t.caching = w.limit(t.Decision.Cache)
 	if t.caching != exchange.CacheOff {
 		if fault := t.readNamespace(); fault != nil {
@@ -93,6 +94,7 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 	out := &t.Outcome
 	out.Status, out.Reason, out.Finish, out.Method = 200, why, found.Finish, exchange.MethodReported
 	out.Served = t.using.candidate(found.Target, t.Decision.Candidates)
+	t.dropped = t.droppedFor(out.Served)
 	t.enter(exchange.StepSettle)
 	s.price(t, pricing.Usage(found.Usage))
 	s.headers(t)
@@ -106,6 +108,17 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 	}
 	t.ctx.SetStatusCode(200)
 	t.ctx.SetBody(body)
+}
+
+// droppedFor lists what was left out of the request, or of one equal to it, for the target that answered.
+func (t *trip) droppedFor(c *exchange.Candidate) []string {
+	provider, upstream := t.using.policy.Providers[c.Provider], t.using.upstreams[c.Provider]
+	if upstream == nil || !provider.Drop || provider.Dialect == "openai" {
+		return nil
+	}
+	t.body = t.envelope.Shape(prompt.Shape{Model: c.Model, CapField: provider.OutputField}, t.body[:0])
+	_, dropped, _ := upstream.Carry(t.body, true)
+	return dropped
 }
 
 // candidate finds who gave a cached answer, so that the hit is priced as that call would be: among the candidates of now, else

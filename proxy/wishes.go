@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +16,11 @@ type wishes struct {
 	maxAge, minFresh, maxStale          time.Duration
 }
 
-func cacheControl(header []byte) (w wishes) {
-	if len(header) == 0 {
+func cacheControl(lines [][]byte) (w wishes) {
+	if len(lines) == 0 {
 		return w
 	}
-	for part := range strings.SplitSeq(string(header), ",") {
+	for part := range strings.SplitSeq(string(bytes.Join(lines, []byte(","))), ",") {
 		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(part)), "=")
 		switch name {
 		case "no-store":
