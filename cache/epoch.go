@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -99,7 +100,24 @@ func (r *Redis) purge(ctx context.Context, labels []string) error {
 	if full { // more labels than are worth remembering
 		return r.renew(ctx)
 	}
-	_, err = r.readEpoch(ctx)
+	epoch, err := r.readEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	return r.removeAnswers(ctx, epoch, labels)
+}
+
+// removeAnswers removes what is purged by its own key: purges of single answers are not remembered for ever.
+func (r *Redis) removeAnswers(ctx context.Context, epoch uint64, labels []string) error {
+	_, err := r.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, label := range labels {
+			text, single := strings.CutPrefix(label, LabelAnswer+"=")
+			if key, ok := ParseKey(text); single && ok {
+				p.Unlink(ctx, r.name(epoch, key))
+			}
+		}
+		return nil
+	})
 	return err
 }
 

@@ -79,10 +79,10 @@ func (r *Redis) usable(raw []byte, ask *Ask, f *found) *Answer {
 		r.mismatched.Add(1)
 	case v == corrupt:
 		r.corrupt.Add(1)
-		r.storing.remove(r.name(f.epoch, ask.Key))
+		r.storing.remove(r.name(f.epoch, ask.Key), raw)
 	case !now.Before(expires), tooOld(answer, ask, now):
 	case r.hidden.current().hides(ask.Key, answer.Labels, answer.Mark):
-		r.storing.remove(r.name(f.epoch, ask.Key))
+		r.storing.remove(r.name(f.epoch, ask.Key), raw)
 	default:
 		answer.Mark.Epoch = f.epoch
 		return answer

@@ -127,3 +127,32 @@ func TestPurgesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Single answers stay purged however many others are purged after them, though only so many purges are remembered.
+func TestPurgesOfAnswersThatAreForgotten(t *testing.T) {
+	each(t, func(t *testing.T, s store, again func() store, pass func(time.Duration)) {
+		key := keyOf("a", "wrong")
+		s.Put(t.Context(), key, answerOf("wrong"), time.Hour)
+		flush(t, s)
+		if err := s.Purge(t.Context(), Label(LabelAnswer, key.String())); err != nil {
+			t.Fatal(err)
+		}
+		others := make([]string, mostPurged)
+		for i := range others {
+			others[i] = Label(LabelAnswer, keyOf("b", fmt.Sprint(i)).String())
+		}
+		if err := s.Purge(t.Context(), others...); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.Get(t.Context(), key); ok {
+			t.Error("what was purged is back")
+		}
+		if again == nil {
+			return
+		}
+		pass(rereadEpoch)
+		if _, ok := again().Get(t.Context(), key); ok {
+			t.Error("what was purged is back, for another gateway")
+		}
+	})
+}

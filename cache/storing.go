@@ -1,9 +1,12 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // storing writes answers to Redis behind the requests' backs: a bounded queue and a few workers. What does not fit is dropped, because
@@ -30,11 +33,12 @@ type job struct {
 	epoch   uint64 // 0: not known when it was put
 	lease   string // by which the answer was made; it is given back with the answer stored
 	remove  string
+	seen    []byte // how the value to remove begins: one that was stored since stays
 }
 
 func (j *job) size() int64 {
 	if j.answer == nil {
-		return int64(len(j.remove))
+		return int64(len(j.remove) + len(j.seen))
 	}
 	return int64(j.answer.weight())
 }
@@ -59,7 +63,16 @@ func (s *storing) add(j job) {
 	}
 }
 
-func (s *storing) remove(name string) { s.add(job{remove: name}) }
+// remove removes a value that was read under a name, unless another has taken its place.
+func (s *storing) remove(name string, value []byte) {
+	s.add(job{remove: name, seen: bytes.Clone(value[:min(len(value), frameHeader)])})
+}
+
+// removeScript: a frame's header has its checksum and its times, so no two frames begin alike.
+var removeScript = redis.NewScript(`
+if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) == ARGV[1] then return redis.call('UNLINK', KEYS[1]) end
+return 0
+`)
 
 func (s *storing) enqueue(j job) bool {
 	s.mu.Lock()
@@ -120,7 +133,7 @@ func (r *Redis) carryOut(j *job) {
 	case j.answer != nil:
 		err = r.store(ctx, j)
 	case j.remove != "":
-		err = r.client.Del(ctx, j.remove).Err()
+		err = removeScript.Run(ctx, r.client, []string{j.remove}, j.seen).Err()
 	default:
 		err = r.release(ctx, j)
 	}
