@@ -123,7 +123,11 @@ func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
 			s.settling.lost(resumed)
 		case errors.Is(err, budget.ErrUnsent): // nothing is held, and an outage may be long: nothing to remember of it
 		case errors.Is(err, budget.ErrStoreDown):
-			s.settleLater(t, 0, 0) // it may have been held all the same
+			// It may have been held all the same. Should this process die before that is given back, its journal knows that nothing was spent of it.
+			if err := s.ledger.Hold(t.journalled, 0, t.hold.Seed); err != nil {
+				s.Warn("enter a hold that may have been taken into the journal", err)
+			}
+			s.settleLater(t, 0, 0)
 		default:
 			return grant, &shortage{fault: asFault(err), final: true}
 		}

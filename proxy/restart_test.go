@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -124,5 +125,46 @@ func TestFleetRecoversItsHolds(t *testing.T) {
 				again.close()
 			}
 		})
+	}
+}
+
+// deafened is a store that takes holds, but whose answers never arrive.
+type deafened struct{ *budget.Memory }
+
+func (d deafened) Reserve(ctx context.Context, h *budget.Hold) (budget.Grant, error) {
+	_, err := d.Memory.Reserve(ctx, h)
+	return budget.Grant{}, errors.Join(budget.ErrStoreDown, err)
+}
+
+func (d deafened) SettleBatch(context.Context, []budget.Settlement, []budget.Settled) error {
+	return budget.ErrStoreDown
+}
+
+// TestRestartKnowsOfHoldsWithoutAnAnswer: a request was refused because the store did not answer, but had held its money. The process dies before
+// that can be given back: its journal says that nothing was spent of it, so the next process gives it back.
+func TestRestartKnowsOfHoldsWithoutAnAnswer(t *testing.T) {
+	dir, store := t.TempDir(), budget.NewMemory(time.Now, budget.Options{})
+	fleet := func(b interface {
+		Budgets
+		Open(context.Context) (int, error)
+	}) func(testing.TB) stores {
+		return func(t testing.TB) stores {
+			s := inMemory(t)
+			s.embedded, s.budgets = false, b
+			return s
+		}
+	}
+	h := open(t, plan{sections: pot, dir: dir, stores: fleet(deafened{store})})
+	if got := h.post(chat("small", "hi")); got.status != 503 {
+		t.Fatalf("without an answer of the store: %d %s", got.status, got.body)
+	}
+	if h.standing().Held == 0 {
+		t.Fatal("the store has taken no hold")
+	}
+	h.close()
+	again := open(t, plan{sections: pot, dir: dir, stores: fleet(store)})
+	until(t, "the hold is given back", func() bool { return again.standing().Held == 0 })
+	if now := again.standing(); now.Spent != 0 || again.spent() != 0 {
+		t.Errorf("it stands at %+v, the ledger at %d: nothing was spent", now, again.spent())
 	}
 }
