@@ -147,7 +147,8 @@ func TestRestartKnowsOfHoldsWithoutAnAnswer(t *testing.T) {
 	fleet := func(b interface {
 		Budgets
 		Open(context.Context) (int, error)
-	}) func(testing.TB) stores {
+	},
+	) func(testing.TB) stores {
 		return func(t testing.TB) stores {
 			s := inMemory(t)
 			s.embedded, s.budgets = false, b
