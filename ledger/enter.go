@@ -26,7 +26,39 @@ func (s *Shipper) enter(ctx context.Context, tx *sql.Tx, rows []Row, next mark) 
 			*text = storable(*text)
 		}
 	}
+	s.mu.Lock()
+	at, again := s.at, s.again
+	s.mu.Unlock()
+	if again > 0 {
+		var err error
+		if rows, err = withoutRemoved(ctx, tx, rows); err != nil {
+			return err
+		}
+		if again > next.position {
+			next = at // until all have been offered again
+		}
+	}
 	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.ID, b.ID) })
+	if err := s.book(ctx, tx, rows); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE gateways SET position = $2, id = $3, kind = $4, host = $5, shipped = now() WHERE name = $1",
+		s.options.Gateway, next.position, next.id, int64(next.kind), s.host)
+	return err
+}
+
+// withoutRemoved leaves out rows that are offered again and are of days whose rows were removed from Postgres. They were in it, and nobody
+// knows any more which of them: their sums would count twice.
+func withoutRemoved(ctx context.Context, tx *sql.Tx, rows []Row) ([]Row, error) {
+	removed, err := removedDaysOf(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(rows, func(r Row) bool { return removed[floorTo(r.Time, dayNanos)] }), nil
+}
+
+// book inserts the rows that are new and adds them to the sums.
+func (s *Shipper) book(ctx context.Context, tx *sql.Tx, rows []Row) error {
 	fresh, err := insertNew(ctx, tx, rows, s.options.Gateway)
 	if err != nil {
 		return fmt.Errorf("insert rows: %w", err)
@@ -49,9 +81,7 @@ func (s *Shipper) enter(ctx context.Context, tx *sql.Tx, rows []Row, next mark) 
 			return fmt.Errorf("add to %s: %w", rollups[i].table, err)
 		}
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE gateways SET position = $2, id = $3, kind = $4, host = $5, shipped = now() WHERE name = $1",
-		s.options.Gateway, next.position, next.id, int64(next.kind), s.host)
-	return err
+	return nil
 }
 
 // claim locks the gateway's position, and checks that it is the one that the batch was read from.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func Import(dir string, rows iter.Seq[*Row]) error {
 		if err != nil {
 			return err
 		}
-		removed, err := removedDaysOf(s.db)
+		removed, err := removedDaysOf(context.Background(), s.db)
 		if err != nil {
 			return err
 		}
@@ -42,9 +43,12 @@ func Import(dir string, rows iter.Seq[*Row]) error {
 	})
 }
 
-// removedDaysOf returns the days whose rows were removed.
-func removedDaysOf(db *sql.DB) (map[int64]bool, error) {
-	rows, err := db.Query("SELECT DISTINCT day FROM removed")
+// removedDaysOf returns the days whose rows were removed, of a database or as a transaction sees it.
+func removedDaysOf(ctx context.Context, of interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+},
+) (map[int64]bool, error) {
+	rows, err := of.QueryContext(ctx, "SELECT DISTINCT day FROM removed")
 	if err != nil {
 		return nil, fmt.Errorf("ledger: read which rows were removed: %w", err)
 	}

@@ -130,3 +130,52 @@ func TestRetain(t *testing.T) {
 		t.Errorf("$%s, %v", spent.Dollars(), err)
 	}
 }
+
+// TestReofferedAfterPrune: rows that were removed from Postgres, and that their gateway still has, are not booked there a second time when
+// the gateway offers all of its rows again; and those that Postgres never had are.
+func TestReofferedAfterPrune(t *testing.T) {
+	url := newFleet(t)
+	l := open(t, t.TempDir(), Options{Warn: func(string, error) {}})
+	var spend pricing.Nano
+	all := month30()
+	enter := func(rows []*Row) {
+		for _, r := range rows {
+			must(t, l.Append(r))
+			spend += r.Cost
+		}
+		must(t, l.Flush(t.Context()))
+	}
+	enter(all[:700])
+	shipped(t, ship(t, l, url, "one"))
+	fleet := fleetOf(t, url)
+	before, proven := morning.AddDate(0, 0, 10), map[int64]int64{}
+	must(t, fleet.Rows(t.Context(), Filter{To: before.Truncate(24 * time.Hour)}, func(r *Row) error { proven[floorTo(r.Time, hourNanos)]++; return nil }))
+	gone, err := fleet.Prune(t.Context(), before, proven)
+	if err != nil || gone < 200 {
+		t.Fatalf("%d rows removed, %v", gone, err)
+	}
+	enter(all[700:])
+	f := func(what string) {
+		t.Helper()
+		s, err := fleet.Report(t.Context(), Query{})
+		must(t, err)
+		if s.Requests != 800 || s.Spend != spend {
+			t.Errorf("%s: %d requests and $%s, want 800 and $%s", what, s.Requests, s.Spend.Dollars(), spend.Dollars())
+		}
+		if audit, err := fleet.Verify(t.Context()); err != nil || audit.Rows != 800-gone || audit.Removed != gone {
+			t.Errorf("%s: %+v, %v", what, audit, err)
+		}
+	}
+	_, err = fleet.db.Exec("UPDATE bursar.gateways SET position = 7, id = (SELECT id FROM bursar.rows LIMIT 1)") // as after a vacuumed ledger.db
+	must(t, err)
+	crashed := &Shipper{ledger: l, fleet: fleet, options: ShipOptions{Gateway: "one", Batch: 100, Timeout: time.Minute}, batch: 100}
+	for range 2 { // in the middle of it
+		if n, err := crashed.shipSome(t.Context()); n != 100 || err != nil {
+			t.Fatalf("%d rows, %v", n, err)
+		}
+	}
+	shipped(t, ship(t, l, url, "one"))
+	f("offered again")
+	shipped(t, ship(t, l, url, "one"))
+	f("and once more")
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -29,6 +30,8 @@ type Shipper struct {
 	mu    sync.Mutex
 	at    mark
 	known bool      // at is what Postgres said
+	again int64     // rows up to this number are offered again, since at is no row's; 0: none are
+	past  mark      // how far they have been
 	clear time.Time // when all there was had been shipped
 	fault error
 }
@@ -170,7 +173,7 @@ func (s *Shipper) shipSome(ctx context.Context) (int, error) {
 		s.batch = max(s.batch/4, 50)
 	case err == nil:
 		s.batch = min(s.batch*2, s.options.Batch)
-		s.move(next)
+		s.pass(next)
 		return len(rows), nil
 	}
 	s.forget() // nobody knows whether it was committed
@@ -212,20 +215,32 @@ func (f *Fleet) mark(ctx context.Context, gateway string) (m mark, err error) {
 // read reads the next rows. If the last one shipped is not where it was, it begins at the first row.
 func (s *Shipper) read(ctx context.Context) ([]Row, mark, error) {
 	s.mu.Lock()
-	at := s.at
+	at, again, past := s.at, s.again, s.past
 	s.mu.Unlock()
-	rows, next, found, err := s.ledger.after(ctx, at, s.batch)
-	if err == nil && !found && at != (mark{}) {
-		s.ledger.options.Warn("the rows are not numbered as they were when they were last shipped; all of them are offered to Postgres again, which books each once",
-			fmt.Errorf("row %d should be %s", at.position, at.id))
-		rows, next, _, err = s.ledger.after(ctx, mark{}, s.batch)
+	if again > 0 {
+		rows, next, _, err := s.ledger.after(ctx, past, again, s.batch)
+		return rows, next, err
 	}
+	rows, next, found, err := s.ledger.after(ctx, at, math.MaxInt64, s.batch)
+	if err != nil || found || at == (mark{}) {
+		return rows, next, err
+	}
+	last, err := s.ledger.Last(ctx)
+	if err != nil || last == 0 {
+		return nil, mark{}, err
+	}
+	s.ledger.options.Warn("the rows are not numbered as they were when they were last shipped; all of them are offered to Postgres again, which books each once, "+
+		"but for those of days whose rows were removed there", fmt.Errorf("row %d should be %s", at.position, at.id))
+	s.mu.Lock()
+	s.again, s.past = last, mark{}
+	s.mu.Unlock()
+	rows, next, _, err = s.ledger.after(ctx, mark{}, last, s.batch)
 	return rows, next, err
 }
 
-// after reads committed rows that follow a mark. Found tells whether the mark is a row's.
-func (r *Reader) after(ctx context.Context, at mark, most int) (rows []Row, next mark, found bool, err error) {
-	result, err := r.db.QueryContext(ctx, "SELECT rowid, "+rowColumns()+" FROM rows WHERE rowid >= ? ORDER BY rowid LIMIT ?", at.position, most+1)
+// after reads committed rows that follow a mark, up to a number. Found tells whether the mark is a row's.
+func (r *Reader) after(ctx context.Context, at mark, upTo int64, most int) (rows []Row, next mark, found bool, err error) {
+	result, err := r.db.QueryContext(ctx, "SELECT rowid, "+rowColumns()+" FROM rows WHERE rowid >= ? AND rowid <= ? ORDER BY rowid LIMIT ?", at.position, upTo, most+1)
 	if err != nil {
 		return nil, mark{}, false, fmt.Errorf("ledger: read rows to ship: %w", err)
 	}
@@ -257,9 +272,24 @@ type numbered struct {
 // Scan scans the number and then the rest.
 func (n numbered) Scan(into ...any) error { return n.rows.Scan(append([]any{n.number}, into...)...) }
 
+// pass notes that rows are in Postgres. While they are offered again the mark there stays the old one: after a crash they are offered
+// again from the first on, and are known to be.
+func (s *Shipper) pass(to mark) {
+	s.mu.Lock()
+	again := s.again > to.position
+	s.past = to
+	s.mu.Unlock()
+	if !again {
+		s.move(to)
+	}
+}
+
 func (s *Shipper) move(to mark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if to != s.at {
+		s.again = 0
+	}
 	s.at, s.known = to, true
 }
 
@@ -273,6 +303,9 @@ func (s *Shipper) forget() {
 func (s *Shipper) Lag(ctx context.Context) Lag {
 	s.mu.Lock()
 	lag, at := Lag{Rows: -1, Time: time.Since(s.clear), Fault: s.fault}, s.at.position
+	if s.again > 0 {
+		at = s.past.position
+	}
 	s.mu.Unlock()
 	var last sql.NullInt64
 	if err := s.ledger.db.QueryRowContext(ctx, "SELECT max(rowid) FROM rows").Scan(&last); err == nil && (at > 0 || lag.Fault == nil) {
