@@ -13,7 +13,7 @@ type line struct {
 	sender *Sender
 	hook   Hook
 	queue  chan *Event
-	known  map[string]bool // events that wait or are being told; guarded by the sender's mu
+	known  map[string]time.Time // since when events wait or are being told; guarded by the sender's mu
 	aside  []*Event        // being told by another gateway; looked at again later
 	end    context.CancelFunc
 }
@@ -74,7 +74,7 @@ func (l *line) tell(ctx context.Context, e *Event) {
 // deliver tries until the webhook takes the event, refuses it, or the event is too old.
 func (l *line) deliver(ctx context.Context, e *Event) error {
 	o := &l.sender.options
-	begun, pause := time.Now(), o.First
+	since, pause := l.since(e), o.First
 	for {
 		err := l.hook.post(ctx, l.sender.client, e, time.Now())
 		var no refusal
@@ -86,7 +86,7 @@ func (l *line) deliver(ctx context.Context, e *Event) error {
 		if errors.As(err, &asked) {
 			wait = max(wait, asked.after)
 		}
-		if time.Since(begun)+wait > o.Patience {
+		if time.Since(since)+wait > o.Patience {
 			return err
 		}
 		if pause == o.First {
@@ -98,6 +98,13 @@ func (l *line) deliver(ctx context.Context, e *Event) error {
 		}
 		pause = min(2*pause, o.Longest)
 	}
+}
+
+// since returns since when an event waits: behind one that is not taken, others get old as well.
+func (l *line) since(e *Event) time.Time {
+	l.sender.mu.Lock()
+	defer l.sender.mu.Unlock()
+	return l.known[e.ID]
 }
 
 // pause waits, and renews the claim on the event meanwhile.
@@ -121,15 +128,14 @@ func (l *line) pause(ctx context.Context, e *Event, wait time.Duration) bool {
 // finish remembers that an event was told, or forgets it.
 func (l *line) finish(e *Event, told bool) {
 	s := l.sender
+	if told {
+		if err := s.told.note(l.hook.Name, e, time.Now()); err != nil {
+			s.options.Warn("remember that an event was told", err)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(l.known, e.ID)
-	if !told {
-		return
-	}
-	if err := s.told.note(l.hook.Name, e, time.Now()); err != nil {
-		s.options.Warn("remember that an event was told", err)
-	}
 }
 
 // forgetAll counts what a webhook that is gone leaves behind.

@@ -106,7 +106,7 @@ func (s *Sender) Use(hooks []Hook) {
 
 func (s *Sender) begin(h Hook) *line {
 	ctx, end := context.WithCancel(s.stopped)
-	l := &line{sender: s, hook: h, queue: make(chan *Event, s.options.Queue), known: map[string]bool{}, end: end}
+	l := &line{sender: s, hook: h, queue: make(chan *Event, s.options.Queue), known: map[string]time.Time{}, end: end}
 	s.running.Go(func() { l.run(ctx) })
 	return l
 }
@@ -120,12 +120,12 @@ func (s *Sender) Send(e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, l := range s.lines {
-		if !l.hook.wants(&e) || l.known[e.ID] || s.told.has(name, e.ID) {
+		if _, waits := l.known[e.ID]; waits || !l.hook.wants(&e) || s.told.has(name, e.ID) {
 			continue
 		}
 		select {
 		case l.queue <- &e:
-			l.known[e.ID] = true
+			l.known[e.ID] = time.Now()
 		default:
 			s.tally[name].Dropped++
 		}

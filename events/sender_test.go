@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -426,5 +427,21 @@ func TestAnyNameIsTold(t *testing.T) {
 	}
 	if one, other := plainID("a\n"), plainID("a%0A"); one == other || plainID(strings.Repeat("x", 999)) == plainID(strings.Repeat("x", 998)) {
 		t.Errorf("%q and %q are the same", one, other)
+	}
+}
+
+// TestAllGetOld: an event that waits behind one that is not taken gets old as well, so that a webhook that is away for long is not told of
+// the past one event after the other.
+func TestAllGetOld(t *testing.T) {
+	r := receive(t, slices.Repeat([]int{500}, 10_000)...)
+	const patience = 500 * time.Millisecond
+	s := sender(t, Options{Patience: patience}, Hook{Name: "a", URL: r.URL})
+	begun := time.Now()
+	for n := range 8 {
+		s.Send(spentEvent(strconv.Itoa(n)))
+	}
+	until(t, "all to be given up", func() bool { return s.Tallies()["a"].Failed == 8 })
+	if took := time.Since(begun); took < patience/2 || took > 4*patience {
+		t.Errorf("given up after %s, with a patience of %s", took, patience)
 	}
 }

@@ -78,6 +78,19 @@ func (t *told) has(hook, id string) bool {
 const mostTold = 1 << 16
 
 func (t *told) note(hook string, e *Event, now time.Time) error {
+	until := e.until(now)
+	t.remember(toldKey{hook, e.ID}, until, now)
+	if t.file == nil {
+		return nil
+	}
+	line, err := json.Marshal(toldLine{hook, e.ID, now.UTC(), until.UTC()})
+	if err == nil {
+		_, err = t.file.Write(append(line, '\n')) // whole, beside others; and nobody who asks waits for the disk
+	}
+	return err
+}
+
+func (t *told) remember(key toldKey, until, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.all) >= mostTold {
@@ -87,16 +100,7 @@ func (t *told) note(hook string, e *Event, now time.Time) error {
 			}
 		}
 	}
-	until := e.until(now)
-	t.all[toldKey{hook, e.ID}] = until
-	if t.file == nil {
-		return nil
-	}
-	line, err := json.Marshal(toldLine{hook, e.ID, now.UTC(), until.UTC()})
-	if err == nil {
-		_, err = t.file.Write(append(line, '\n'))
-	}
-	return err
+	t.all[key] = until
 }
 
 // until is how long an event is remembered as told.
