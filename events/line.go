@@ -14,7 +14,7 @@ type line struct {
 	hook   Hook
 	queue  chan *Event
 	known  map[string]time.Time // since when events wait or are being told; guarded by the sender's mu
-	aside  []*Event        // being told by another gateway; looked at again later
+	aside  []*Event             // being told by another gateway; looked at again later
 	end    context.CancelFunc
 }
 
