@@ -36,6 +36,12 @@ func TestEstimateConverges(t *testing.T) {
 			estimated, reported = estimated+row.PromptTokens, reported+truth
 		}
 	}
+	// The next prompt is of a kind that was not seen before: a token for each byte.
+	strange := strings.Repeat("預算キャッシュ", 300)
+	h.up.On("small", testkit.Script{PromptTokens: len(strange)})
+	if row := h.row(h.post(fmt.Sprintf(`{"model":"small","messages":[{"role":"user","content":%q}]}`, strange)).id()); row.Held < row.Cost {
+		t.Errorf("a prompt of another kind: held %d, cost %d: a hard budget would be overspent", row.Held, row.Cost)
+	}
 	off := float64(estimated)/float64(reported) - 1
 	t.Logf("after 200 requests: estimated %d, reported %d: %+.2f %%", estimated, reported, 100*off)
 	if math.Abs(off) > 0.02 {

@@ -178,7 +178,7 @@ func (g *generation) family(c *exchange.Candidate) tokens.Family {
 // differ by what the provider adds unseen (a system line, a date); estimated ones by the tokenizer we do not have.
 // Of a model that nobody knows not even that much is known: but no tokenizer makes more tokens than the text has bytes.
 //
-// What its provider has reported of a model before tightens the bound of an estimate, or raises it.
+// What its provider has reported of a model before may raise the bound of an estimate.
 func (s *Server) holdTokens(c *exchange.Candidate, counted int64, method exchange.Method, family tokens.Family, body int) int64 {
 	usual := holdTokens(counted, method, family, body)
 	if s.counter.Method(family) == tokens.Exact {

@@ -18,16 +18,16 @@ type scale struct {
 }
 
 const (
-	fading   = 0.99 // a request's weight after the next one: half of it after 69
-	sinking  = 0.999
-	trusted  = 10  // requests until the mean is used
-	wellSeen = 200 // requests until the bound is tightened
-	least    = 64  // tokens: below, a frame or a system line makes any ratio
+	fading  = 0.98 // a request's weight after the next one: half of it after 34
+	sinking = 0.999
+	trusted = 10 // requests until the mean is used
+	least   = 64 // tokens: below, a frame or a system line makes any ratio
+	most    = 4  // times our count, and a frame: beyond, what was counted is not what was sent, as with a file that is named by its id
 )
 
 // Note takes what was counted of a prompt by Text and its overheads, and what the provider reported for it.
 func (c *Calibration) Note(model string, counted, reported int64) {
-	if counted <= 0 || reported <= 0 {
+	if counted <= 0 || reported <= 0 || reported/most > counted+least {
 		return
 	}
 	found, ok := c.models.Load(model)
@@ -55,15 +55,11 @@ func (c *Calibration) Adjust(model string, counted int64) (int64, bool) {
 	return int64(math.Round(float64(counted) * mean)), true
 }
 
-// Bound returns what the model's own count will not exceed, as far as one can know: usual, until many requests have shown better. It is
-// raised as soon as one request has shown that usual is too little.
+// Bound returns what the model's own count will not exceed, as far as one can know: usual, or more as soon as one request has shown that
+// usual is too little. It is never less: what many prompts were says nothing of the next one, which may be of another language.
 func (c *Calibration) Bound(model string, counted, usual int64) int64 {
-	_, high, requests := c.ratios(model)
-	seen := int64(math.Ceil(float64(counted)*high*1.05)) + least
-	if requests < wellSeen {
-		return max(usual, seen)
-	}
-	return max(seen, counted+counted/50+16)
+	_, high, _ := c.ratios(model)
+	return max(usual, int64(math.Ceil(float64(counted)*high*1.05))+least)
 }
 
 func (c *Calibration) ratios(model string) (mean, high float64, requests int) {
