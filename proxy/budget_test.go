@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"bursar/budget"
 	"bursar/internal/testkit"
+	"bursar/policy"
 	"bursar/pricing"
 )
 
@@ -229,5 +231,26 @@ func TestLeastUsefulAnswer(t *testing.T) {
 			t.Errorf("least %d: status %d by %s, cap %d", test.least, got.status, got.header.Get("x-bursar-model"), x.Outcome.Capped)
 		}
 		h.settled()
+	}
+}
+
+// TestThresholdsOfARaise: a raise has thresholds of its own, each told once, though those of the usual limit were told before.
+func TestThresholdsOfARaise(t *testing.T) {
+	line := &budgetLine{budget: &policy.Budget{WarnAt: []float64{0.5, 0.8}}}
+	var told []string
+	at := func(spent, limit pricing.Nano) {
+		for range 2 {
+			line.watch(&budget.Charge{Key: "team=search/monthly/2026-11"}, budget.State{Spent: spent, Limit: limit}, false, "search", func(e BudgetEvent) {
+				told = append(told, fmt.Sprintf("%g of %d", e.Share, e.Limit))
+			})
+		}
+	}
+	at(60, 100)
+	at(100, 100)
+	at(100, 300)
+	at(150, 300)
+	at(300, 300)
+	if got, want := strings.Join(told, ", "), "0.5 of 100, 0.8 of 100, 1 of 100, 0.5 of 300, 0.8 of 300, 1 of 300"; got != want {
+		t.Errorf("told %s, want %s", got, want)
 	}
 }

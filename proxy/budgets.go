@@ -7,6 +7,7 @@ import (
 
 	"bursar/budget"
 	"bursar/policy"
+	"bursar/pricing"
 )
 
 // budgetLine is one budget of the policy, with the window keys it has made.
@@ -16,7 +17,13 @@ type budgetLine struct {
 	mu     sync.Mutex
 	id     string            // the window the keys are of
 	keys   map[string]string // scope to scope/window
-	warned map[string]int    // scope/window to how many thresholds of it were told
+	warned map[string]warned // by scope/window
+}
+
+// warned is how many thresholds of a window were told, and of which limit: a raise that begins or ends sets new ones.
+type warned struct {
+	limit pricing.Nano
+	told  int
 }
 
 // BudgetEvent tells that a window has reached a threshold of its budget: one of warn_at, or all of it.
@@ -49,15 +56,18 @@ func (l *budgetLine) watch(charge *budget.Charge, state budget.State, refused bo
 	}
 	key := charge.Key
 	l.mu.Lock()
-	told := l.warned[key]
-	if reached > told {
+	before := l.warned[key]
+	if before.limit > 0 && before.limit != state.Limit {
+		before.told = 0
+	}
+	if reached > before.told {
 		if l.warned == nil || len(l.warned) > 4096 {
-			l.warned = map[string]int{}
+			l.warned = map[string]warned{}
 		}
-		l.warned[key] = reached
+		l.warned[key] = warned{state.Limit, reached}
 	}
 	l.mu.Unlock()
-	for i := told; i < reached; i++ {
+	for i := before.told; i < reached; i++ {
 		tell(BudgetEvent{l.budget, key, thresholds[i], l.teamOf(team), charge.Ends, state})
 	}
 }
