@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bursar/exchange"
@@ -96,12 +97,12 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 	}
 	t := anthropicTranslation{in: &in, losses: losses{dialect: "anthropic", drop: o.Drop}}
 	t.out = anthropicBody{
-		Model: in.Model, MaxTokens: in.cap(), Stream: in.Stream, TopP: in.TopP, TopK: in.TopK,
+		Model: in.Model, MaxTokens: in.cap(), Stream: in.Stream, TopP: given(in.TopP), TopK: given(in.TopK),
 	}
 	if t.out.MaxTokens == 0 {
 		t.out.MaxTokens = 4096 // the API has no default
 	}
-	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault} {
+	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault, t.something} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault
 		}
@@ -113,6 +114,14 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
 	return bytes.TrimRight(out.Bytes(), "\n"), t.losses.members, nil
+}
+
+// given is a member's value, nothing if it is null.
+func given(value json.RawMessage) json.RawMessage {
+	if string(value) == "null" {
+		return nil
+	}
+	return value
 }
 
 // anthropicTranslation is one request under way.
@@ -128,6 +137,12 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 	for i := range t.in.Messages {
 		m := &t.in.Messages[i]
 		at := fmt.Sprintf("messages[%d]", i)
+		if m.Name != "" && m.Role != "tool" { // a tool's is that of its call
+			t.losses.lose(at + ".name")
+		}
+		if len(m.Audio) > 0 && string(m.Audio) != "null" {
+			t.losses.lose(at + ".audio")
+		}
 		if m.FunctionCall != nil && string(m.FunctionCall) != "null" {
 			return malformed(at+".function_call", "sent as tool_calls: the old form has no ids, which this target needs")
 		}
@@ -142,6 +157,8 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 			for _, b := range blocks {
 				if b, ok := b.(block); ok && b.Type == "text" {
 					t.out.System = append(t.out.System, b)
+				} else {
+					t.losses.lose(at + ".content") // its prompt is text alone
 				}
 			}
 			continue
@@ -159,6 +176,14 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 			return fault
 		}
 		t.add(role, blocks)
+	}
+	return nil
+}
+
+// something refuses a request that nothing is left of but a system prompt, as the API would.
+func (t *anthropicTranslation) something() *exchange.Fault {
+	if len(t.out.Messages) == 0 {
+		return malformed("messages", "more than the system's for this target, with a user's message that says something")
 	}
 	return nil
 }
@@ -419,15 +444,30 @@ func (t *anthropicTranslation) reasoning() *exchange.Fault {
 	default:
 		t.out.Thinking = &thinking{"enabled", min(budget, max(leastThinking, t.out.MaxTokens/2))}
 	}
-	if len(t.out.Temperature) > 0 && string(t.out.Temperature) != "1" { // thinking allows no other
+	forced := t.out.ToolChoice != nil && (t.out.ToolChoice.Type == "any" || t.out.ToolChoice.Type == "tool") // thinking allows no forced tools
+	if forced || t.out.Thinking.Budget > 0 && t.in.thoughtless() {
+		t.losses.lose("reasoning_effort")
+		t.out.Thinking = nil
+		return nil
+	}
+	if len(t.out.Temperature) > 0 && string(t.out.Temperature) != "1" { // nor any other
 		t.losses.lose("temperature")
 		t.out.Temperature = nil
 	}
-	if t.out.ToolChoice != nil && (t.out.ToolChoice.Type == "any" || t.out.ToolChoice.Type == "tool") { // nor forced tools
-		t.losses.lose("reasoning_effort")
-		t.out.Thinking = nil
-	}
 	return nil
+}
+
+// thoughtless tells whether tools answer a call that came without its thinking, from another provider or through a client that does not send it
+// back. A model that thinks by a budget refuses such a request unless it is not to think.
+func (r *chatRequest) thoughtless() bool {
+	for i := len(r.Messages) - 1; i >= 0; i-- {
+		switch m := &r.Messages[i]; m.Role {
+		case "tool", "system", "developer":
+		default:
+			return m.Role == "assistant" && len(m.ToolCalls) > 0 && len(m.ThinkingBlocks) == 0
+		}
+	}
+	return false
 }
 
 // budgeted tells whether a model thinks by a budget: Claude up to Sonnet 4.5, Haiku 4.5 and Opus 4.1 does.
@@ -441,7 +481,7 @@ func budgeted(model string) bool {
 }
 
 // unheeded are members whose absence changes no answer, or that say what is the usual anyway.
-var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "verbosity"}
+var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
 
 // rest looks at the members that nothing was made of. Null and the usual values ask for nothing.
 func (t *anthropicTranslation) rest() *exchange.Fault {
@@ -449,12 +489,24 @@ func (t *anthropicTranslation) rest() *exchange.Fault {
 		t.out.Metadata = &metadata{t.in.User}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.in.Rest)) {
-		switch value := string(t.in.Rest[name]); {
-		case slices.Contains(unheeded, name):
-		case value == "null" || value == "false" || value == "0" || value == "{}" || value == "[]":
-		default:
+		if !slices.Contains(unheeded, name) && !isUsual(name, string(t.in.Rest[name])) {
 			t.losses.lose(name)
 		}
 	}
 	return nil
+}
+
+// isUsual tells whether a member asks for what happens without it.
+func isUsual(name, value string) bool {
+	switch name {
+	case "seed", "web_search_options": // 0 is a seed, and {} a search
+		return value == "null"
+	case "verbosity":
+		return value == "null" || value == `"medium"`
+	case "modalities":
+		var all []string
+		return json.Unmarshal([]byte(value), &all) == nil && (len(all) == 0 || slices.Equal(all, []string{"text"}))
+	}
+	number, err := strconv.ParseFloat(value, 64)
+	return value == "null" || value == "false" || value == "{}" || value == "[]" || err == nil && number == 0
 }

@@ -139,7 +139,7 @@ func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
 	case "signature_delta":
 		s.open.signature += e.Delta.Signature
 	case "input_json_delta":
-		if e.Delta.Partial == "" {
+		if e.Delta.Partial == "" || s.open.kind != "tool_use" { // a call that the provider answers itself is none of the client's
 			return dst
 		}
 		s.open.input = true

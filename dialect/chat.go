@@ -27,7 +27,9 @@ type chatRequest struct {
 // chatMessage is one message. Content is a string, null, or parts.
 type chatMessage struct {
 	Role       string          `json:"role"`
+	Name       string          `json:"name"`
 	Content    json.RawMessage `json:"content"`
+	Audio      json.RawMessage `json:"audio"`
 	ToolCalls  []chatCall      `json:"tool_calls"`
 	ToolCallID string          `json:"tool_call_id"`
 	Refusal    string          `json:"refusal"`
