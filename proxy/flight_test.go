@@ -181,6 +181,28 @@ func TestLeaderLeaves(t *testing.T) {
 	})
 }
 
+// TestAllLeave: when those too have left who read the answer of a leader that is gone, nobody pays for the rest of it.
+func TestAllLeave(t *testing.T) {
+	eachStore(t, func(t *testing.T, kind func(testing.TB) stores) {
+		h := open(t, plan{sections: cached, stores: kind})
+		h.up.On("small", testkit.Script{Text: strings.Repeat("word ", 300), Pace: 20 * time.Millisecond})
+		leader, leave := reading(t, h, chat("small", "tell", streamed, `,"max_tokens":300`))
+		leader()
+		follower, follow := reading(t, h, chat("small", "tell", streamed, `,"max_tokens":300`))
+		follower()
+		leave()
+		for range 20 {
+			follower()
+		}
+		follow()
+		begun := time.Now()
+		x := h.await("the leader's end", func(x *exchange.Exchange) bool { return x.Outcome.Attempts == 1 })
+		if took := time.Since(begun); took > 2*time.Second || x.Outcome.Reason != exchange.ReasonClientGone || x.Outcome.Cost == 0 {
+			t.Errorf("after %s: %+v", took, x.Outcome)
+		}
+	})
+}
+
 // TestFollowerTakesOver where the first call fails or has nothing to share.
 func TestFollowerTakesOver(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind func(testing.TB) stores) {

@@ -162,8 +162,11 @@ func (f *following) half(event []byte) {
 		return
 	}
 	f.read += len(event)
-	if whole != nil {
+	switch {
+	case whole != nil:
 		f.out = append(f.out, event...)
+	case f.trip.client != nil && f.trip.client.Gone():
+		f.end = exchange.ReasonClientGone // the alarm rings once
 	}
 }
 

@@ -80,6 +80,9 @@ func (r *relay) WriteTo(w io.Writer) (written int64, err error) {
 	for r.end == exchange.ReasonNone {
 		r.out = r.out[:0]
 		r.fill()
+		if r.deaf && r.end == exchange.ReasonNone && !r.trip.seat.Followed() {
+			r.end = exchange.ReasonClientGone // they have left too
+		}
 		if len(r.out) == 0 || r.deaf {
 			continue
 		}
