@@ -4,7 +4,7 @@
 //	go run ./bench/money                       # a fleet on a Redis of its own, in both budget modes, then one gateway with everything in it
 //	go run ./bench/money -mode lease -gateways 3 -workers 128 -seconds 20
 //	go run ./bench/money -mode embedded
-//	go run ./bench/money -short                # less than half a minute, for CI
+//	go run ./bench/money -short                # two thirds of a minute
 //	go run ./bench/money -mode redis -calm     # far from any limit, and without kills: what the two budget modes cost
 //
 // It needs Go and a Redis: scripts/redis unpacks one on Debian; elsewhere redis-server must be in PATH.
@@ -57,7 +57,7 @@ func main() {
 	seconds := flag.Float64("seconds", 20, "seconds of load")
 	flag.Parse()
 	if *short {
-		*mode, *seconds, p.workers, p.gatewayKills, p.lease = "redis", 8, 64, 1, 1500*time.Millisecond
+		*mode, *seconds, p.workers, p.gatewayKills, p.lease = "redis", 12, 64, 1, 1500*time.Millisecond
 	}
 	p.length = time.Duration(*seconds * float64(time.Second))
 	if p.calm {
