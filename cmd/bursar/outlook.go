@@ -84,7 +84,7 @@ func queryOf(b *policy.Budget) ledger.Query {
 }
 
 func (o *outlook) line(b *policy.Budget, w budget.Window, line *ledger.Line, rate ledger.RunRate) outlookLine {
-	l := outlookLine{Budget: b.Name, Whom: strings.Join(line.Group, ", "), Window: w, Limit: b.Limit, Spent: line.Spend, Forecast: line.Spend}
+	l := outlookLine{Budget: b.Name, Whom: strings.Join(line.Group, ", "), Window: w, Limit: b.LimitAt(o.now), Spent: line.Spend, Forecast: line.Spend}
 	if !w.End.IsZero() {
 		l.Forecast += rate.Within(w.End.Sub(o.now))
 	}

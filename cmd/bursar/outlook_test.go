@@ -28,6 +28,7 @@ budgets:
   - { name: gone, team: search, monthly_usd: 9, when_spent: warn, model: quick }
   - { name: people, user: each, monthly_usd: 20, when_spent: block }
   - { name: ever, everyone: true, total_usd: 32, when_spent: block }
+  - { name: raised, user: ann, monthly_usd: 4, when_spent: block, raises: [ { to_usd: 16, until: 2100-11-30, why: launch week } ] }
   - { name: idle, team: research, weekly_usd: 1, when_spent: block }
 routes:
   - { name: as asked, to: asked }
@@ -68,6 +69,7 @@ func TestOutlook(t *testing.T) {
 		"people ann, 5.00, 15.00, holds",
 		"people bob, 5.00, 15.00, holds",
 		"ever, 15.00, 15.00, spent on 2026-11-22 08:00",
+		"raised, 5.00, 15.00, holds",
 		"idle, 0.00, 0.00, holds",
 	}
 	var have []string
@@ -89,7 +91,7 @@ func TestOutlook(t *testing.T) {
 		}
 	}
 	must(t, json.Unmarshal([]byte(ask("json")), &object))
-	if b := object.Budgets; len(b) != 7 || b[0].Holds || !b[3].Holds || !b[0].Renews.Equal(time.Date(2026, 12, 1, 0, 0, 0, 0, berlin)) || b[0].SpentOn.Before(b[2].SpentOn) {
+	if b := object.Budgets; len(b) != 8 || b[0].Holds || !b[3].Holds || !b[0].Renews.Equal(time.Date(2026, 12, 1, 0, 0, 0, 0, berlin)) || b[0].SpentOn.Before(b[2].SpentOn) {
 		t.Errorf("%+v", object)
 	}
 	for _, args := range [][]string{{"-budgets"}, {"-budgets", "-policies", policies, "-by", "team"}, {"-budgets", "-policies", policies, "-forecast"}} {
