@@ -35,7 +35,7 @@ type record struct {
 	NoPin   bool              `json:"no_pin,omitempty"`
 	Expires time.Time         `json:"expires,omitzero"`
 
-	Until time.Time `json:"until,omitzero"` // of a rotated key: when its earlier secrets stop to work
+	Until time.Time `json:"until,omitzero"` // of a rotated key: when its earlier secrets stop to work; zero: at once
 }
 
 func (r *record) setTerms(t *Terms) {
@@ -179,10 +179,13 @@ func (k *Key) apply(r *record) {
 		change.What = cmp.Or(k.Terms.differences(&terms), "nothing")
 		k.Terms = terms
 	case "rotated":
-		change.What = "rotated; earlier secrets work until " + dateText(r.Until)
+		until := r.Until
+		if change.What = "rotated; earlier secrets work until " + dateText(until); until.IsZero() {
+			change.What, until = "rotated; earlier secrets ended at once", time.Unix(0, 0) // by any clock
+		}
 		for i := range k.secrets {
-			if s := &k.secrets[i]; s.until.IsZero() || s.until.After(r.Until) {
-				s.until = r.Until
+			if s := &k.secrets[i]; s.until.IsZero() || s.until.After(until) {
+				s.until = until
 			}
 		}
 		k.secrets = append(k.secrets, secret{digest: r.digest()})

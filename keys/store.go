@@ -113,7 +113,11 @@ func (s *Store) Rotate(ctx context.Context, idOrKey string, grace time.Duration)
 	err := s.on(ctx, "rotate", idOrKey, func(k *Key) (*record, error) {
 		issued, key = newSecret(k.Team), *k
 		digest := issued.digest()
-		return &record{Op: "rotated", ID: k.ID, SHA256: hex.EncodeToString(digest[:]), Until: s.now().Add(grace)}, nil
+		r := &record{Op: "rotated", ID: k.ID, SHA256: hex.EncodeToString(digest[:])}
+		if grace > 0 {
+			r.Until = s.now().Add(grace)
+		}
+		return r, nil
 	})
 	if err != nil {
 		return Secret{}, Key{}, err
@@ -156,7 +160,11 @@ func (s *Store) on(ctx context.Context, verb, idOrKey string, decide func(*Key) 
 		case !k.Revoked.IsZero():
 			return nil, errIsRevoked
 		}
-		return decide(k)
+		r, err := decide(k)
+		if r != nil { // records count by their times, and the clock of whoever came before may be ahead of ours
+			r.At = k.Changes[len(k.Changes)-1].At.Add(time.Millisecond)
+		}
+		return r, err
 	})
 	if err != nil {
 		return fmt.Errorf("%s key %s: %w", verb, id, err)
@@ -171,7 +179,9 @@ func (s *Store) change(ctx context.Context, decide func(known []Key) (*record, e
 		if r == nil || err != nil {
 			return nil, err
 		}
-		r.At, r.By = s.now(), s.By
+		if r.By = s.By; s.now().After(r.At) {
+			r.At = s.now()
+		}
 		line, err := json.Marshal(r)
 		if err != nil {
 			return nil, fmt.Errorf("encode the record: %w", err)

@@ -182,3 +182,45 @@ func TestEndedAnywhere(t *testing.T) {
 	within(t, r, first, ErrRevoked)
 	within(t, r, second, ErrRevoked)
 }
+
+// TestRotateByOtherClocks: operators' machines disagree about the time. What was done later counts later, and at once is at once.
+func TestRotateByOtherClocks(t *testing.T) {
+	dir := t.TempDir()
+	real := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	by := func(fast time.Duration) *Store {
+		store := File(dir)
+		store.Now = func() time.Time { return real.Add(fast) }
+		return store
+	}
+	find := func(s Secret, want error) {
+		t.Helper()
+		if _, err := open(t, dir, RingOptions{Now: by(0).Now}).Find([]byte(s.Reveal())); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	rotate := func(fast, grace time.Duration, id string) Secret {
+		t.Helper()
+		s, _, err := by(fast).Rotate(t.Context(), id, grace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first, key, err := by(0).Add(t.Context(), Terms{Team: "search"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := rotate(time.Hour, 0, key.ID)
+	find(first, ErrReplaced)
+	find(second, nil)
+	third := rotate(0, 0, key.ID) // ten minutes later, it may be
+	real = real.Add(2 * time.Hour)
+	find(second, ErrReplaced)
+	find(third, nil)
+	if _, err := by(-24*time.Hour).Edit(t.Context(), key.ID, func(t *Terms) { t.Name = "one" }); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := by(0).List(t.Context()); err != nil || all[0].Name != "one" || len(all[0].Changes) != 4 || all[0].Changes[3].What != "name none -> one" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
