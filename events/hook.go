@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -95,11 +97,7 @@ func (h *Hook) post(ctx context.Context, client *http.Client, e *Event, now time
 	}
 	resp, err := client.Do(r)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) { // it quotes the URL
-			err = u.Err
-		}
-		return err
+		return withoutAddress(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
@@ -112,6 +110,26 @@ func (h *Hook) post(ctx context.Context, client *http.Client, e *Event, now time
 	default:
 		return refusal{s}
 	}
+}
+
+// withoutAddress tells what went wrong, and not where: with some services the host itself is the secret.
+func withoutAddress(err error) error {
+	var quoting *url.Error
+	if errors.As(err, &quoting) {
+		err = quoting.Err
+	}
+	var unknown *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &unknown):
+		return errors.New("its host was not found; look at its address, and at the name server of this machine")
+	case errors.As(err, &certificate):
+		return errors.New("its certificate is not valid for its host, or not trusted here")
+	case errors.As(err, &network):
+		return fmt.Errorf("%s: %w", network.Op, network.Err)
+	}
+	return err
 }
 
 // newClient makes the client of all webhooks. Redirects are not followed: a signed event goes where the operator said, or nowhere.

@@ -430,6 +430,21 @@ func TestAnyNameIsTold(t *testing.T) {
 	}
 }
 
+// TestNoErrorTellsTheAddress: with some services the host itself is the secret.
+func TestNoErrorTellsTheAddress(t *testing.T) {
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secure.Close)
+	client := secure.Client() // trusts its certificate, which is not for localhost
+	client.Timeout = 5 * time.Second
+	_, port, _ := strings.Cut(strings.TrimPrefix(secure.URL, "https://"), ":")
+	for _, address := range []string{"http://hush.invalid/hush", "http://127.0.0.1:1/hush", "https://localhost:" + port + "/hush", "http://hush:x\x7f/"} {
+		err := (&Hook{Name: "a", URL: address}).post(t.Context(), client, &Event{ID: "x"}, time.Now())
+		if err == nil || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "127.0.0.1") || strings.Contains(err.Error(), "localhost") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // TestAllGetOld: an event that waits behind one that is not taken gets old as well, so that a webhook that is away for long is not told of
 // the past one event after the other.
 func TestAllGetOld(t *testing.T) {
