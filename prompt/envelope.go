@@ -72,13 +72,16 @@ func (e *Envelope) Reset() {
 		model: e.model, user: e.user, scratch: recycle(e.scratch, keptBytes),
 	}
 	clean.plan = plan{
-		edits: recycle(e.plan.edits, kept), kept: recycle(e.plan.kept, kept), units: recycle(e.plan.units, kept), text: recycle(e.plan.text, keptBytes), callers: e.plan.callers, results: e.plan.results,
+		edits: recycle(e.plan.edits, kept), kept: recycle(e.plan.kept, kept), units: recycle(e.plan.units, kept), text: recycle(e.plan.text, keptBytes), callers: e.plan.callers, results: e.plan.results, answers: e.plan.answers,
 	}
 	if len(clean.plan.callers) > kept {
 		clean.plan.callers = nil
 	}
 	if len(clean.plan.results) > kept {
 		clean.plan.results = nil
+	}
+	if len(clean.plan.answers) > kept {
+		clean.plan.answers = nil
 	}
 	clean.shaping = shaping{splices: recycle(e.shaping.splices, kept), text: recycle(e.shaping.text, keptBytes)}
 	*e = clean

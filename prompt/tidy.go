@@ -26,9 +26,17 @@ type edit struct {
 func (e *Envelope) tidy(c *tokens.Counter, f tokens.Family, t *exchange.Trim) {
 	p := &e.plan
 	clear(p.results)
+	clear(p.answers)
+	if p.answers == nil {
+		p.answers = make(map[uint64]int)
+	}
 	for i := range e.messages {
 		m := &e.messages[i]
-		if m.role != roleTool || m.sealed {
+		if m.role != roleTool {
+			continue
+		}
+		p.answers[e.callKey(m.callID)]++
+		if m.sealed {
 			continue
 		}
 		for k := m.pieces.Start; k < m.pieces.End; k++ {
@@ -66,8 +74,8 @@ func (e *Envelope) dedupe(c *tokens.Counter, f tokens.Family, edit edit) bool {
 		return false
 	}
 	id := e.messages[first].callID
-	if id.Kind != jsonspan.String {
-		return false
+	if id.Kind != jsonspan.String || p.answers[e.callKey(id)] > 1 {
+		return false // some providers count calls anew in every turn: a note that names one could mean either
 	}
 	from := len(p.text)
 	p.text = append(p.text, "[identical to the result of the call "...)
@@ -179,6 +187,16 @@ func appendPlain(dst, line []byte) []byte {
 func elideBase64(text []byte, from, least int) []byte {
 	at := from // text[from:at] is done
 	for i := from; i < len(text); {
+		if text[i] == '\\' { // perhaps JSON: an escape stays whole
+			size := 2
+			if bytes.HasPrefix(text[i+1:], []byte("u")) {
+				size = 6
+			}
+			end := min(i+size, len(text))
+			at += copy(text[at:], text[i:end])
+			i = end
+			continue
+		}
 		end, kinds := i, uint8(0)
 		for end < len(text) && base64Kind[text[end]] != 0 {
 			kinds |= base64Kind[text[end]]

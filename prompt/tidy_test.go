@@ -68,6 +68,13 @@ func TestTidy(t *testing.T) {
 
 	run := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("Bursar 2026 keeps books, not bytes! ", 30)))
 	note := "[1440 bytes of base64 left out, sha256 "
+	for _, escape := range []string{`\n`, `\u00e9`, `\\`} { // what begins it does not end with the text before it
+		e := mustRead(t, agent(`{"a":"x`+escape+run+`"}`))
+		got := toolResults(t, e.Shape(prompt.Shape{Plan: e.Trim(counter(), gpt4o, exchange.Trim{ElideBase64: 512})}, nil))[0]
+		if !json.Valid([]byte(got)) || !strings.HasPrefix(got, `{"a":"x`+escape+note) {
+			t.Errorf("after %s: %s", escape, got)
+		}
+	}
 	e := mustRead(t, agent(`{"png": "`+run+`", "ok": true}`, "data:image/png;base64,"+run+" done", strings.Repeat("a", 4000), run[:200]))
 	plan := e.Trim(counter(), gpt4o, exchange.Trim{ElideBase64: 1000})
 	got := toolResults(t, e.Shape(prompt.Shape{Plan: plan}, nil))
@@ -108,4 +115,20 @@ func TestDedupeKeepsTheEarlierAndWhatAnswersADroppedOne(t *testing.T) {
 	if left := mustRead(t, string(body)).Measure(counter(), gpt4o).Tokens; whole-left != plan.Removed || plan.Over != (left > whole/3) {
 		t.Errorf("%d of %d tokens left with a limit of %d, but planned %+v", left, whole, whole/3, plan)
 	}
+}
+
+// TestDedupeOfReusedIDs: where calls share an id, a note that names one says nothing.
+func TestDedupeOfReusedIDs(t *testing.T) {
+	long := strings.Repeat("the same line of a log\n", 60)
+	f := func(edits int, results ...string) {
+		t.Helper()
+		e := mustRead(t, strings.NewReplacer("call_b", "call_a", "call_d", "call_c").Replace(agent(results...)))
+		if got := e.Trim(counter(), gpt4o, exchange.Trim{DedupeToolResults: true}).Edited; got != edits {
+			t.Errorf("%d results shortened, want %d", got, edits)
+		}
+	}
+	f(0, long, long)
+	f(0, long, "other", "third", long)
+	f(0, "other", "second", long, "fourth", long)
+	f(1, "other", "second", "third", "fourth", long, long)
 }

@@ -47,6 +47,7 @@ type plan struct {
 	units   []unit
 	callers map[uint64]int            // the unit that made a tool call, by the call's id
 	results map[[sha256.Size]byte]int // the message that a tool result stood in first
+	answers map[uint64]int            // how many tool results a call's id has so far
 }
 
 // unit is a user message and all that follows it up to the next one: it stays or goes as a whole, so that no tool result is
