@@ -62,18 +62,20 @@ func holding(all []Contract, at time.Time) *Contract {
 
 // between returns the entries that may hold in a span of time, the first ones as of its beginning.
 func (p *Price) between(from, until time.Time) []Entry {
-	first := 0 // the last entry that has begun by then and holds all day; what came before it never holds again
+	// The last entry that has begun by then and holds all day, for what came before it never holds again; or the first of all, which is for
+	// all that is older.
+	first := 0
 	for i := range p.Entries {
 		if e := &p.Entries[i]; e.Daily == nil && !from.Before(e.From) {
 			first = i
 		}
 	}
 	var all []Entry
-	for _, e := range p.Entries[first:] {
-		if !until.IsZero() && !e.From.Before(until) {
+	for i, e := range p.Entries[first:] {
+		if i > 0 && !until.IsZero() && !e.From.Before(until) {
 			break
 		}
-		if e.From.Before(from) {
+		if i == 0 || e.From.Before(from) {
 			e.From = from
 		}
 		all = append(all, e)

@@ -92,3 +92,22 @@ func TestMarginalTiers(t *testing.T) {
 		}
 	})
 }
+
+// TestContractsBeforeTheList: the first list price holds for all that is older, and a contract only while it holds, also before the list begins.
+func TestContractsBeforeTheList(t *testing.T) {
+	month := func(m time.Month) time.Time { return time.Date(2026, m, 1, 0, 0, 0, 0, time.UTC) }
+	list := &Price{Provider: "p", Model: "m", Entries: []Entry{{From: month(8), Rates: Rates{Input: 100_000, Output: 100_000}}}}
+	list.compile()
+	f := func(contract Contract, want ...Nano) {
+		t.Helper()
+		p := list.Under([]Contract{contract})
+		for i, m := range []time.Month{4, 6, 7, 9} {
+			if got := p.Cost(&Usage{Input: 1000}, month(m)); got != want[i] {
+				t.Errorf("%v: %d nano-dollars, want %d", m, got, want[i])
+			}
+		}
+	}
+	f(Contract{From: month(5), Pays: Ratio{1, 2}}, 100_000, 50_000, 50_000, 50_000)
+	f(Contract{From: month(5), Until: month(7), Pays: Ratio{1, 2}}, 100_000, 50_000, 100_000, 100_000)
+	f(Contract{From: month(5), Until: month(7), Rates: &Rates{Input: 7_000, Output: 7_000}}, 100_000, 7_000, 100_000, 100_000)
+}
