@@ -10,6 +10,8 @@ import (
 	"bursar/exchange"
 	"bursar/internal/testkit"
 	"bursar/ledger"
+
+	"github.com/alicebob/miniredis/v2"
 )
 
 // bomb is a cache that panics when an answer is kept: after the provider has given it, before the money is settled.
@@ -130,4 +132,22 @@ type blind struct{ Cache }
 
 func (*blind) Join(context.Context, *cache.Ask) (*cache.Answer, *cache.Seat) {
 	panic("the cache has a bug")
+}
+
+// TestPanicLeavesItsPlace, also where this process counts by itself, because the store is away.
+func TestPanicLeavesItsPlace(t *testing.T) {
+	for _, form := range []string{"", streamed} {
+		server := miniredis.RunT(t)
+		answers := &bomb{Cache: inMemory(t).cache}
+		h := open(t, plan{sections: cached + "limits: [ { team: search, concurrent: 1, on_store_down: local } ]\n", stores: func(t testing.TB) stores {
+			s := joinRedisFor(t, server.Addr(), 0, "acme", 200*time.Millisecond)
+			s.cache = answers
+			return s
+		}})
+		server.Close()
+		answers.armed.Store(true)
+		h.post(chat("small", "hi", form), "Cache-Control", "no-cache") // it leads no flight, which would keep the answer
+		until(t, "the panic to be told", func() bool { return h.told("BUG") == 1 })
+		until(t, "the place to be left", func() bool { return h.post(chat("small", "ho", form)).status == 200 })
+	}
 }

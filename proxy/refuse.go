@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"bursar/budget"
 	"bursar/exchange"
 	"bursar/providers"
 
@@ -40,6 +41,7 @@ func (s *Server) survive(t *trip) {
 	}
 	s.Warn("BUG: a request panicked", fmt.Errorf("step %s: %v\n%s", t.Step, bug, debug.Stack()))
 	s.leases.remove(t.hold.ID)
+	s.leaveAlone(t, budget.AsHeld)
 	s.leaveSeat(t, true)
 	s.abandon(t)
 	if t.client != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime/debug"
 
+	"bursar/budget"
 	"bursar/exchange"
 	"bursar/pricing"
 	"bursar/providers"
@@ -57,6 +58,7 @@ func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
 func (r *relay) survive() {
 	if bug := recover(); bug != nil {
 		r.server.leases.remove(r.trip.hold.ID)
+		r.server.leaveAlone(r.trip, budget.AsHeld)
 		r.server.leaveSeat(r.trip, true)
 		r.server.abandon(r.trip)
 		r.server.Warn("BUG: a stream panicked", fmt.Errorf("step %s: %v\n%s", r.trip.Step, bug, debug.Stack()))
