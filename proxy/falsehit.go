@@ -69,11 +69,14 @@ func (s *Server) Evict(ctx context.Context, report FalseHit, scope *string) erro
 	if report.RequestID != "" {
 		s.diary.mu.Lock()
 		p := s.diary.find(report.RequestID)
+		evicted := false
 		if ok = p != nil && !p.key.IsZero(); ok {
-			key = p.key
+			key, evicted = p.key, p.evicted
 		}
 		s.diary.mu.Unlock()
-		ok = ok && (scope == nil || key.IsOf(*scope))
+		if ok = ok && (scope == nil || key.IsOf(*scope)); ok && evicted {
+			return nil // once is enough: what is stored since is another answer, and each purge is work for all gateways
+		}
 	} else if ok && scope != nil {
 		key = key.In(*scope)
 		ok = s.cache.Find(ctx, &cache.Ask{Key: key}) != nil
@@ -84,5 +87,6 @@ func (s *Server) Evict(ctx context.Context, report FalseHit, scope *string) erro
 	if err := s.cache.Purge(ctx, cache.Label(cache.LabelAnswer, key.String())); err != nil {
 		return fmt.Errorf("evict an answer: %w", err)
 	}
+	s.diary.noteEvicted(report.RequestID)
 	return nil
 }

@@ -28,6 +28,7 @@ type page struct {
 	reason                exchange.Reason
 	finish                string
 	kept                  bool // the answer was fit to be given again
+	evicted               bool // its answer was reported as false, and purged
 	parts                 []part
 }
 
@@ -128,6 +129,14 @@ func (d *diary) find(id string) *page {
 		}
 	}
 	return nil
+}
+
+func (d *diary) noteEvicted(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.find(id); p != nil {
+		p.evicted = true
+	}
 }
 
 // explainMiss compares a miss with the requests before it that it could have shared an answer with.
