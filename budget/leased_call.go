@@ -52,6 +52,7 @@ func (l *Leased) heard(err error) error {
 		l.silent.Store(0)
 	case errors.Is(err, ErrStoreLost):
 		l.void()
+	case errors.Is(err, context.Canceled): // the caller left, which says nothing of the store
 	case errors.Is(err, ErrStoreDown):
 		l.look()
 		if l.silent.Add(1) >= mostSilent || errors.Is(err, ErrUnsent) {

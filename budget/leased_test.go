@@ -194,6 +194,21 @@ func TestLocalMoney(t *testing.T) {
 	})
 }
 
+// TestWhoLeavesIsNoOutage: calls whose caller has gone, as those of a gateway that ends, say nothing of the store.
+func TestWhoLeavesIsNoOutage(t *testing.T) {
+	eachFleet(t, func(t *testing.T, b *bench) {
+		l, err := NewLeased(b.handles[0].(*Redis), LeasedOptions{Gateway: "g"})
+		must(t, err)
+		l.pulse(t.Context())
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		for range mostSilent {
+			l.pulse(gone)
+		}
+		reserve(t, l, "hold", 100, 100, hard("org", 1000))
+	})
+}
+
 // TestNoGrantBeforeAllHaveTold: a Redis that was restarted grants nothing until each gateway that was alive has told it what it knows.
 func TestNoGrantBeforeAllHaveTold(t *testing.T) {
 	b := openMiniredis(t)
