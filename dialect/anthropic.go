@@ -5,7 +5,7 @@ import "strings"
 // anthropic is the Messages API of Anthropic.
 var anthropic = Dialect{
 	Name: "anthropic",
-	Path: func(base string) string {
+	Path: func(base, _ string, _ bool) string {
 		if strings.HasSuffix(base, "/v1") {
 			return "/messages"
 		}
@@ -67,7 +67,7 @@ func (u *anthropicUsage) chat() *chatUsage {
 		c.Details.Written1h = u.Creation.Hour
 	}
 	if u.Details != nil && u.Details.Thinking > 0 {
-		c.Answer = &answerDetails{u.Details.Thinking}
+		c.Answer = &answerDetails{Reasoning: u.Details.Thinking}
 	}
 	c.Total = c.Prompt + c.Completion
 	return c

@@ -82,13 +82,20 @@ func compact(raw json.RawMessage) string {
 
 // encode appends a value as JSON. What is given to it always can be.
 func encode(dst []byte, v any) []byte {
+	out, err := encoded(v)
+	if err != nil {
+		panic(fmt.Sprintf("dialect: %T is no JSON: %v", v, err))
+	}
+	return append(dst, out...)
+}
+
+// encoded is a value as JSON, its text as it is. It fails where a RawMessage is no JSON.
+func encoded(v any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic(fmt.Sprintf("dialect: %T is no JSON: %v", v, err))
-	}
-	return append(dst, bytes.TrimRight(out.Bytes(), "\n")...)
+	err := encoder.Encode(v)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
 // anthropicRefusal carries an error back.

@@ -1,12 +1,8 @@
 package dialect
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
 
 	"bursar/exchange"
@@ -107,13 +103,11 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 			return nil, nil, fault
 		}
 	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(&t.out); err != nil { // a RawMessage that is no JSON; but the body was
+	out, err := encoded(&t.out)
+	if err != nil { // a RawMessage that is no JSON; but the body was
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return bytes.TrimRight(out.Bytes(), "\n"), t.losses.members, nil
+	return out, t.losses.members, nil
 }
 
 // given is a member's value, nothing if it is null.
@@ -214,6 +208,9 @@ func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exch
 	if m.Refusal != "" {
 		blocks = append(blocks, block{Type: "text", Text: m.Refusal})
 	}
+	if len(m.Images) > 0 {
+		t.losses.lose(at + ".images") // an answer of this API has none
+	}
 	for k, call := range m.ToolCalls {
 		if call.Type != "" && call.Type != "function" {
 			t.losses.lose(fmt.Sprintf("%s.tool_calls[%d].type", at, k))
@@ -241,23 +238,9 @@ func (t *anthropicTranslation) toolResult(m *chatMessage, at string) ([]any, *ex
 
 // content carries a message's content over, as blocks. Empty texts are left out: the API refuses them.
 func (t *anthropicTranslation) content(m *chatMessage, at string) ([]any, *exchange.Fault) {
-	var text string
-	switch {
-	case len(m.Content) == 0 || string(m.Content) == "null":
-		return nil, nil
-	case json.Unmarshal(m.Content, &text) == nil:
-		if text == "" {
-			return nil, nil
-		}
-		b := block{Type: "text", Text: text}
-		if m.Role != "tool" { // there the block around it has it
-			b.CacheControl = m.CacheControl
-		}
-		return []any{b}, nil
-	}
-	var parts []chatPart
-	if err := json.Unmarshal(m.Content, &parts); err != nil {
-		return nil, malformed(at+".content", "a string, null or an array of parts")
+	parts, fault := m.parts(at)
+	if fault != nil {
+		return nil, fault
 	}
 	var blocks []any
 	for k := range parts {
@@ -347,26 +330,16 @@ func (t *anthropicTranslation) tools() *exchange.Fault {
 	if len(t.out.Tools) == 0 {
 		return nil // a choice among none means nothing, and the API refuses it
 	}
-	choice := toolChoice{Type: "auto"}
-	var word string
-	var named struct {
-		Type     string `json:"type"`
-		Function struct {
-			Name string `json:"name"`
-		} `json:"function"`
+	asked, fault := t.in.choice()
+	if fault != nil {
+		return fault
 	}
-	switch raw := t.in.ToolChoice; {
-	case len(raw) == 0 || string(raw) == "null":
-	case json.Unmarshal(raw, &word) == nil:
-		kind, ok := map[string]string{"auto": "auto", "required": "any", "none": "none"}[word]
-		if !ok {
-			return malformed("tool_choice", "auto, required, none or a function")
-		}
-		choice.Type = kind
-	case json.Unmarshal(raw, &named) == nil && named.Function.Name != "":
-		choice = toolChoice{Type: "tool", Name: named.Function.Name}
-	default:
-		t.losses.lose("tool_choice")
+	choice := toolChoice{Type: map[string]string{"auto": "auto", "required": "any", "none": "none"}[asked.mode]}
+	switch {
+	case asked.mode == "required" && len(asked.names) == 1:
+		choice = toolChoice{Type: "tool", Name: asked.names[0]}
+	case len(asked.names) > 0:
+		t.losses.lose("tool_choice.allowed_tools")
 	}
 	choice.DisableParallel = t.in.ParallelToolCalls != nil && !*t.in.ParallelToolCalls && choice.Type != "none"
 	if choice != (toolChoice{Type: "auto"}) {
@@ -377,13 +350,9 @@ func (t *anthropicTranslation) tools() *exchange.Fault {
 
 // sampling carries stops and sampling over.
 func (t *anthropicTranslation) sampling() *exchange.Fault {
-	var one string
-	switch raw := t.in.Stop; {
-	case len(raw) == 0 || string(raw) == "null":
-	case json.Unmarshal(raw, &one) == nil:
-		t.out.StopSequences = []string{one}
-	case json.Unmarshal(raw, &t.out.StopSequences) != nil:
-		return malformed("stop", "a string or an array of strings")
+	var fault *exchange.Fault
+	if t.out.StopSequences, fault = t.in.stops(); fault != nil {
+		return fault
 	}
 	if raw := t.in.Temperature; len(raw) > 0 && string(raw) != "null" {
 		var warm float64
@@ -480,33 +449,11 @@ func budgeted(model string) bool {
 	return false
 }
 
-// unheeded are members whose absence changes no answer, or that say what is the usual anyway.
-var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
-
 // rest looks at the members that nothing was made of. Null and the usual values ask for nothing.
 func (t *anthropicTranslation) rest() *exchange.Fault {
 	if t.in.User != "" {
 		t.out.Metadata = &metadata{t.in.User}
 	}
-	for _, name := range slices.Sorted(maps.Keys(t.in.Rest)) {
-		if !slices.Contains(unheeded, name) && !isUsual(name, string(t.in.Rest[name])) {
-			t.losses.lose(name)
-		}
-	}
+	t.losses.rest(t.in.Rest)
 	return nil
-}
-
-// isUsual tells whether a member asks for what happens without it.
-func isUsual(name, value string) bool {
-	switch name {
-	case "seed", "web_search_options": // 0 is a seed, and {} a search
-		return value == "null"
-	case "verbosity":
-		return value == "null" || value == `"medium"`
-	case "modalities":
-		var all []string
-		return json.Unmarshal([]byte(value), &all) == nil && (len(all) == 0 || slices.Equal(all, []string{"text"}))
-	}
-	number, err := strconv.ParseFloat(value, 64)
-	return value == "null" || value == "false" || value == "{}" || value == "[]" || err == nil && number == 0
 }

@@ -99,6 +99,9 @@ func (s *anthropicStream) Event(dst, data []byte) ([]byte, error) {
 	return dst, nil // events of kinds that are yet to be invented
 }
 
+// End adds nothing: message_stop is the end.
+func (s *anthropicStream) End(dst []byte) []byte { return dst }
+
 // Told returns the usage so far: the prompt's is known before the answer begins.
 func (s *anthropicStream) Told() []byte {
 	if s.id == "" {

@@ -37,8 +37,11 @@ type chatMessage struct {
 	// ThinkingBlocks are what an answer's reasoning was made of, signatures included, as an answer of ours has brought them.
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
 
+	Images []chatPart `json:"images"` // that an earlier answer made
+
 	FunctionCall json.RawMessage `json:"function_call"`
 	CacheControl json.RawMessage `json:"cache_control"`
+	Extra        *googleExtra    `json:"extra_content"`
 }
 
 type chatCall struct {
@@ -48,6 +51,7 @@ type chatCall struct {
 		Name      string `json:"name"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
+	Extra *googleExtra `json:"extra_content"`
 }
 
 // chatPart is one part of a content.
@@ -57,6 +61,7 @@ type chatPart struct {
 	Refusal      string          `json:"refusal"`
 	ImageURL     json.RawMessage `json:"image_url"`
 	File         *chatFile       `json:"file"`
+	Audio        *chatAudio      `json:"input_audio"`
 	CacheControl json.RawMessage `json:"cache_control"`
 }
 
@@ -64,6 +69,11 @@ type chatFile struct {
 	Name string `json:"filename"`
 	Data string `json:"file_data"`
 	ID   string `json:"file_id"`
+}
+
+type chatAudio struct {
+	Data   string `json:"data"`
+	Format string `json:"format"`
 }
 
 type chatTool struct {
@@ -128,7 +138,7 @@ type choice struct {
 	Message      *message  `json:"message,omitempty"`
 	Delta        *turn     `json:"delta,omitempty"`
 	FinishReason *string   `json:"finish_reason"`
-	LogProbs     *struct{} `json:"logprobs"` // never asked for
+	LogProbs     *logprobs `json:"logprobs"`
 }
 
 // message is the message of an answer; its content is null if it has none.
@@ -138,16 +148,21 @@ type message struct {
 	Refusal        *string           `json:"refusal"`
 	Reasoning      string            `json:"reasoning_content,omitempty"`
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks,omitempty"`
+	Images         []image           `json:"images,omitempty"`
 	ToolCalls      []toolCall        `json:"tool_calls,omitempty"`
+	Extra          *googleExtra      `json:"extra_content,omitempty"`
 }
 
 // turn is what a chunk adds to the message.
 type turn struct {
 	Role           string            `json:"role,omitempty"`
 	Content        *string           `json:"content,omitempty"`
+	Refusal        string            `json:"refusal,omitempty"`
 	Reasoning      string            `json:"reasoning_content,omitempty"`
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks,omitempty"`
+	Images         []image           `json:"images,omitempty"`
 	ToolCalls      []toolCall        `json:"tool_calls,omitempty"`
+	Extra          *googleExtra      `json:"extra_content,omitempty"`
 }
 
 type toolCall struct {
@@ -155,6 +170,28 @@ type toolCall struct {
 	ID       string       `json:"id,omitempty"`
 	Type     string       `json:"type,omitempty"`
 	Function toolFunction `json:"function"`
+	Extra    *googleExtra `json:"extra_content,omitempty"`
+}
+
+// image is an image that was generated, as a data: URL.
+type image struct {
+	Type string `json:"type"`
+	URL  struct {
+		URL string `json:"url"`
+	} `json:"image_url"`
+}
+
+// logprobs are the log probabilities of an answer's tokens.
+type logprobs struct {
+	Content []logprob `json:"content"`
+	Refusal *struct{} `json:"refusal"`
+}
+
+type logprob struct {
+	Token   string      `json:"token"`
+	LogProb json.Number `json:"logprob"`
+	Bytes   []int       `json:"bytes"`
+	Top     []logprob   `json:"top_logprobs,omitempty"`
 }
 
 type toolFunction struct {
@@ -175,10 +212,14 @@ type promptDetails struct {
 	Cached    int64 `json:"cached_tokens"`
 	Written   int64 `json:"cache_write_tokens"`
 	Written1h int64 `json:"cache_write_1h_tokens,omitempty"` // part of cache_write_tokens
+	Audio     int64 `json:"audio_tokens,omitempty"`
+	Image     int64 `json:"image_tokens,omitempty"`
 }
 
 type answerDetails struct {
 	Reasoning int64 `json:"reasoning_tokens"`
+	Audio     int64 `json:"audio_tokens,omitempty"`
+	Image     int64 `json:"image_tokens,omitempty"`
 }
 
 // chatError is an error as OpenAI writes it: all four members are always there.

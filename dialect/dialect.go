@@ -16,8 +16,8 @@ import (
 type Dialect struct {
 	Name string
 
-	// Path is what follows the base URL of a provider.
-	Path func(base string) string
+	// Path is what follows the base URL of a provider, with a query if it needs one, for a request to a model.
+	Path func(base, model string, stream bool) string
 
 	// Auth returns the headers that carry a key, and what else every request must have.
 	Auth func(key string) []Header
@@ -41,6 +41,9 @@ type Stream interface {
 	// many. After the answer's end it appends [DONE].
 	Event(dst, data []byte) ([]byte, error)
 
+	// End appends what is to be told after the last event, once the provider has ended its stream by itself: of a dialect that marks no end.
+	End(dst []byte) []byte
+
 	// Told returns usage as the stream has told it so far, as the JSON object of a chat completion; nil if it has told nothing.
 	Told() []byte
 }
@@ -60,12 +63,14 @@ func Find(name string) (*Dialect, bool) {
 		return nil, true
 	case "anthropic":
 		return &anthropic, true
+	case "gemini":
+		return &gemini, true
 	}
 	return nil, false
 }
 
 // Names lists the dialects that can be spoken.
-func Names() []string { return []string{"openai", "anthropic"} }
+func Names() []string { return []string{"openai", "anthropic", "gemini"} }
 
 // losses collects the members that a dialect cannot carry.
 type losses struct {

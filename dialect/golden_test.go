@@ -27,14 +27,20 @@ func sections(text string) (all []section) {
 	return all
 }
 
-// TestAnthropicGolden: each file has a request, an answer, a refusal or a stream, and what becomes of it behind it.
-func TestAnthropicGolden(t *testing.T) {
-	files, err := filepath.Glob("testdata/anthropic/*.txt")
+// TestGolden: each file has requests, answers, refusals and streams of the dialect that its directory is named for, and what becomes of each
+// behind it.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+		name := filepath.Base(filepath.Dir(file))
+		d, known := Find(name)
+		if !known || d == nil {
+			continue
+		}
+		t.Run(name+"/"+filepath.Base(file), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -44,7 +50,7 @@ func TestAnthropicGolden(t *testing.T) {
 				if strings.HasPrefix(s.name, "want") {
 					continue
 				}
-				fmt.Fprintf(&out, "-- %s --\n%s-- want %s --\n%s", s.name, s.text, s.name, translated(t, s))
+				fmt.Fprintf(&out, "-- %s --\n%s-- want %s --\n%s", s.name, s.text, s.name, translated(t, d, s))
 			}
 			if *update {
 				if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
@@ -59,31 +65,34 @@ func TestAnthropicGolden(t *testing.T) {
 	}
 }
 
-func translated(t *testing.T, s section) string {
+func translated(t *testing.T, d *Dialect, s section) string {
 	t.Helper()
 	switch name, _, _ := strings.Cut(s.name, " "); name {
 	case "request":
-		body, dropped, fault := anthropic.Request([]byte(s.text), Options{Drop: strings.Contains(s.name, "drop")})
+		body, dropped, fault := d.Request([]byte(s.text), Options{Drop: strings.Contains(s.name, "drop")})
 		if fault != nil {
 			return fmt.Sprintf("%d %s %s: %s %s\n", fault.Status, fault.Code, fault.Param, fault.Message, fault.Hint)
 		}
 		return indented(t, body) + list(dropped)
 	case "answer":
-		body, err := anthropic.Answer([]byte(s.text), 1700000000)
+		body, err := d.Answer([]byte(s.text), 1700000000)
 		if err != nil {
 			return "error: " + err.Error() + "\n"
 		}
 		return indented(t, body)
 	case "refusal":
-		return indented(t, anthropic.Refusal(400, []byte(s.text)))
+		return indented(t, d.Refusal(400, []byte(s.text)))
 	case "stream":
-		stream := anthropic.NewStream(1700000000)
+		stream := d.NewStream(1700000000)
 		var out []byte
 		for event := range strings.SplitSeq(strings.TrimSpace(s.text), "\n") {
 			var err error
 			if out, err = stream.Event(out, []byte(event)); err != nil {
 				return string(out) + "error: " + err.Error() + "\n"
 			}
+		}
+		if !strings.Contains(s.name, "cut") {
+			out = stream.End(out)
 		}
 		return strings.ReplaceAll(string(out), "\n\n", "\n") + "told " + string(stream.Told()) + "\n"
 	}
@@ -107,9 +116,10 @@ func list(dropped []string) string {
 	return "dropped: " + strings.Join(dropped, ", ") + "\n"
 }
 
-// FuzzAnthropic: whatever comes, nothing panics, and what goes out is JSON.
-func FuzzAnthropic(f *testing.F) {
-	files, _ := filepath.Glob("testdata/anthropic/*.txt")
+// fuzz: whatever comes, nothing panics, and what goes out is JSON.
+func fuzz(f *testing.F, name string) {
+	d, _ := Find(name)
+	files, _ := filepath.Glob("testdata/" + name + "/*.txt")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -126,14 +136,14 @@ func FuzzAnthropic(f *testing.F) {
 				t.Errorf("%s of %q is no JSON: %s", what, text, out)
 			}
 		}
-		if body, _, fault := anthropic.Request(text, Options{Drop: true}); fault == nil {
+		if body, _, fault := d.Request(text, Options{Drop: true}); fault == nil {
 			valid("request", body)
 		}
-		if body, err := anthropic.Answer(text, 0); err == nil {
+		if body, err := d.Answer(text, 0); err == nil {
 			valid("answer", body)
 		}
-		valid("refusal", anthropic.Refusal(400, text))
-		stream := anthropic.NewStream(0)
+		valid("refusal", d.Refusal(400, text))
+		stream := d.NewStream(0)
 		var out []byte
 		for line := range bytes.Lines(text) {
 			var err error
@@ -141,10 +151,17 @@ func FuzzAnthropic(f *testing.F) {
 				break
 			}
 		}
-		for line := range bytes.Lines(out) {
+		if told := stream.Told(); told != nil {
+			valid("usage", told)
+		}
+		for line := range bytes.Lines(stream.End(out)) {
 			if data, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("data: ")); ok && string(data) != "[DONE]" {
 				valid("chunk", data)
 			}
 		}
 	})
 }
+
+func FuzzAnthropic(f *testing.F) { fuzz(f, "anthropic") }
+
+func FuzzGemini(f *testing.F) { fuzz(f, "gemini") }

@@ -47,8 +47,8 @@ type fileEntry struct {
 type providerEntry struct {
 	At place
 
-	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Azure's v1 API, Ollama, vLLM, llama.cpp and most others) and
-	// `anthropic`; targets of the other dialects load, but are not used.
+	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Azure's v1 API, Ollama, vLLM, llama.cpp and most others),
+	// `anthropic` and `gemini` (AI Studio and Vertex AI); targets of the other dialects load, but are not used.
 	Dialect choice `key:"dialect" need:"yes" one:"openai anthropic gemini bedrock azure"`
 	// Root of the API, with its version if it has one in the path.
 	BaseURL text `key:"base_url" need:"yes" like:"https://api.openai.com/v1"`

@@ -46,7 +46,7 @@ const (
 )
 
 // spoken are the dialects that this version speaks upstream.
-var spoken = []string{"openai", "anthropic"}
+var spoken = []string{"openai", "anthropic", "gemini"}
 
 func (c *compiler) providers() {
 	file := &c.file.Providers

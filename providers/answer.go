@@ -103,7 +103,7 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 		}
 		return nil
 	}
-	failure := judgeStatus(a.resp, now)
+	failure := judgeStatus(a.resp, d, now)
 	if a.Refused = failure == nil; a.Refused && d != nil {
 		a.resp.SetBody(d.Refusal(a.Status, a.Body))
 		a.Body = a.resp.Body()

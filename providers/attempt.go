@@ -104,9 +104,7 @@ func (u *Upstream) send(conn *conn, c *Call) error {
 	defer fasthttp.ReleaseRequest(req)
 	h := &req.Header
 	h.SetMethod(fasthttp.MethodPost)
-	if h.SetRequestURI(u.chat); c.Path != "" {
-		h.SetRequestURI(u.base + c.Path + u.tail)
-	}
+	h.SetRequestURI(u.path(c))
 	h.SetHost(u.host)
 	h.SetUserAgent("bursar")
 	h.SetContentType("application/json")

@@ -90,7 +90,7 @@ func TestRetryAfter(t *testing.T) {
 		var h fasthttp.ResponseHeader
 		h.Set("Retry-After", "9")
 		h.Set(name, value)
-		if got := retryAfter(&h, now); got != want {
+		if got := retryAfter(&h, nil, now); got != want {
 			t.Errorf("%s: %s is %v, want %v", name, value, got, want)
 		}
 	}

@@ -10,28 +10,29 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"bursar/dialect"
 	"bursar/internal/jsonspan"
 )
 
 // judgeStatus decides what an answer other than 200 is. Nil: the provider refused the request, in words the client's SDK
 // understands, and it is the client who must hear them.
-func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
+func judgeStatus(resp *fasthttp.Response, d *dialect.Dialect, now time.Time) *Failure {
 	status, body := resp.StatusCode(), resp.Body()
 	failure := &Failure{Cause: CauseOverload, Status: status, Err: saidWith(status, body)}
 	switch {
 	case status == http.StatusTooManyRequests:
 		failure.Cause = CauseLimited
-		failure.RetryAfter = retryAfter(&resp.Header, now)
+		failure.RetryAfter = retryAfter(&resp.Header, body, now)
 		// A quota that is used up does not come back while a client waits.
 		failure.retry = !bytes.Contains(body, []byte("insufficient_quota"))
 	case status == http.StatusRequestTimeout || status >= http.StatusInternalServerError:
-		failure.RetryAfter = retryAfter(&resp.Header, now)
+		failure.RetryAfter = retryAfter(&resp.Header, body, now)
 		failure.retry = retriable(status)
 	case status == http.StatusUnauthorized || status == http.StatusPaymentRequired || status == http.StatusForbidden:
 		failure.Cause = CauseCredential
-	case bytes.Contains(body, []byte("credit balance is too low")): // Anthropic answers 400 when our account is empty
+	case aboutAccount(body):
 		failure.Cause = CauseCredential
-	case status >= http.StatusBadRequest && isObject(body):
+	case status >= http.StatusBadRequest && (isObject(body) || d != nil && isArray(body)):
 		return nil
 	default: // a redirect, or the error page of something that is no provider
 		failure.Cause = CauseAnswer
@@ -40,6 +41,27 @@ func judgeStatus(resp *fasthttp.Response, now time.Time) *Failure {
 		failure.retry = false
 	}
 	return failure
+}
+
+// accountWords are in answers of 400 that are about our account, and none of the client's business.
+var accountWords = [...]string{
+	"credit balance is too low",                          // Anthropic
+	"API_KEY_INVALID", "User location is not supported ", // Google
+}
+
+func aboutAccount(body []byte) bool {
+	for _, words := range accountWords {
+		if bytes.Contains(body, []byte(words)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isArray tells whether a body is an array: some of Google's services put their errors into one.
+func isArray(body []byte) bool {
+	w := jsonspan.Walk(body)
+	return w.Kind() == jsonspan.Array && w.End() == nil
 }
 
 func isObject(body []byte) bool {
@@ -81,8 +103,8 @@ func saidWith(status int, body []byte) error {
 // statusOverloaded is what Anthropic, and gateways in front of it, answer when they are.
 const statusOverloaded = 529
 
-// retryAfter reads how long the provider asks to wait: in milliseconds, in seconds or until a date; 0 if it does not say.
-func retryAfter(h *fasthttp.ResponseHeader, now time.Time) time.Duration {
+// retryAfter reads how long the provider asks to wait: in milliseconds, in seconds, until a date, or in the body; 0 if it does not say.
+func retryAfter(h *fasthttp.ResponseHeader, body []byte, now time.Time) time.Duration {
 	if ms, err := strconv.ParseFloat(strings.TrimSpace(string(h.Peek("Retry-After-Ms"))), 64); err == nil && ms >= 0 {
 		return bounded(ms * float64(time.Millisecond))
 	}
@@ -93,7 +115,25 @@ func retryAfter(h *fasthttp.ResponseHeader, now time.Time) time.Duration {
 	if at, err := http.ParseTime(text); err == nil {
 		return max(0, at.Sub(now))
 	}
-	return 0
+	return retryDelay(body)
+}
+
+// retryDelay reads google.rpc.RetryInfo, which says it as "34.4s" among the details of an error.
+func retryDelay(body []byte) time.Duration {
+	_, rest, found := bytes.Cut(body, []byte(`"retryDelay"`))
+	if !found || !isObject(body) && !isArray(body) {
+		return 0
+	}
+	rest, found = bytes.CutPrefix(bytes.TrimLeft(bytes.TrimLeft(rest, ": \t\r\n"), " "), []byte(`"`))
+	text, _, ended := bytes.Cut(rest, []byte(`"`))
+	if !found || !ended {
+		return 0
+	}
+	wait, err := time.ParseDuration(string(text))
+	if err != nil || wait < 0 {
+		return 0
+	}
+	return min(wait, 24*time.Hour)
 }
 
 // bounded makes a duration of nanoseconds that may be absurd.

@@ -169,6 +169,9 @@ func (s *Stream) more(wait bool) {
 		return
 	}
 	s.translate()
+	if s.other != nil && s.failed == nil && errors.Is(s.ended, io.EOF) {
+		s.split.buf = s.other.End(s.split.buf)
+	}
 }
 
 // wire is what the provider's bytes are put into.

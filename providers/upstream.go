@@ -26,7 +26,7 @@ type Upstream struct {
 	cfg     Config
 	host    string           // for the Host header
 	base    string           // path of the base URL, no slash at its end
-	chat    string           // path and query of chat completions
+	chat    string           // path and query of chat completions, for openai
 	tail    string           // query of every request
 	auth    []dialect.Header // what carries the key, and what else the dialect wants with every request
 	dialect *dialect.Dialect // nil for openai
@@ -130,17 +130,16 @@ func New(cfg Config) (*Upstream, error) {
 	if cfg.APIVersion != "" {
 		u.tail = "?api-version=" + url.QueryEscape(cfg.APIVersion)
 	}
-	path := "/chat/completions"
 	u.dialect, _ = dialect.Find(cfg.Dialect)
 	switch {
 	case u.dialect != nil:
-		path, u.auth = u.dialect.Path(u.base), u.dialect.Auth(cfg.Key)
+		u.auth = u.dialect.Auth(cfg.Key)
 	case cfg.Key != "" && strings.HasSuffix(base.Hostname(), ".azure.com"): // Azure takes bearer tokens for users only, and keys in a header of its own
 		u.auth = []dialect.Header{{Name: "api-key", Value: cfg.Key}}
 	case cfg.Key != "":
 		u.auth = []dialect.Header{{Name: "Authorization", Value: "Bearer " + cfg.Key}}
 	}
-	u.chat = u.base + path + u.tail
+	u.chat = u.base + "/chat/completions" + u.tail
 	u.pool = &fasthttp.HostClient{
 		Addr:                base.Host,
 		Dial:                newDialer(base, cfg.TLS, cfg.Connect).dial,
@@ -153,6 +152,21 @@ func New(cfg Config) (*Upstream, error) {
 		WriteBufferSize:  16 << 10,
 	}
 	return u, nil
+}
+
+// path is the path and query of a call.
+func (u *Upstream) path(c *Call) string {
+	switch {
+	case c.Path != "":
+		return u.base + c.Path + u.tail
+	case u.dialect == nil:
+		return u.chat
+	}
+	path := u.base + u.dialect.Path(u.base, c.Model, c.Stream)
+	if u.tail != "" && strings.Contains(path, "?") {
+		return path + "&" + u.tail[1:]
+	}
+	return path + u.tail
 }
 
 // Carry carries a chat completion over to the provider's dialect. Dropped are the members that it has nothing for, if drop allows that;

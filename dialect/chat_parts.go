@@ -1,0 +1,134 @@
+package dialect
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"bursar/exchange"
+)
+
+// parts reads a message's content: a string is one part of text.
+func (m *chatMessage) parts(at string) ([]chatPart, *exchange.Fault) {
+	var text string
+	switch {
+	case len(m.Content) == 0 || string(m.Content) == "null":
+		return nil, nil
+	case json.Unmarshal(m.Content, &text) == nil:
+		p := chatPart{Type: "text", Text: text}
+		if m.Role != "tool" { // there what is around it has it
+			p.CacheControl = m.CacheControl
+		}
+		return []chatPart{p}, nil
+	}
+	var all []chatPart
+	if err := json.Unmarshal(m.Content, &all); err != nil {
+		return nil, malformed(at+".content", "a string, null or an array of parts")
+	}
+	return all, nil
+}
+
+// stops reads the texts that end an answer.
+func (r *chatRequest) stops() (all []string, fault *exchange.Fault) {
+	var one string
+	switch raw := r.Stop; {
+	case len(raw) == 0 || string(raw) == "null":
+	case json.Unmarshal(raw, &one) == nil:
+		return []string{one}, nil
+	case json.Unmarshal(raw, &all) != nil:
+		return nil, malformed("stop", "a string or an array of strings")
+	}
+	return all, nil
+}
+
+// choiceOfTools is what tool_choice says.
+type choiceOfTools struct {
+	mode  string   // auto, none or required
+	names []string // of the functions that may be called, none for all
+}
+
+// choice reads tool_choice: a word, one function, or some that are allowed.
+func (r *chatRequest) choice() (choiceOfTools, *exchange.Fault) {
+	type function struct {
+		Function struct {
+			Name string `json:"name"`
+		} `json:"function"`
+	}
+	var one struct {
+		function
+		Allowed struct {
+			Mode  string     `json:"mode"`
+			Tools []function `json:"tools"`
+		} `json:"allowed_tools"`
+	}
+	var word string
+	switch raw := r.ToolChoice; {
+	case len(raw) == 0 || string(raw) == "null":
+		return choiceOfTools{mode: "auto"}, nil
+	case json.Unmarshal(raw, &word) == nil && (word == "auto" || word == "none" || word == "required"):
+		return choiceOfTools{mode: word}, nil
+	case json.Unmarshal(raw, &one) != nil:
+	case one.Function.Name != "":
+		return choiceOfTools{mode: "required", names: []string{one.Function.Name}}, nil
+	case len(one.Allowed.Tools) > 0 && (one.Allowed.Mode == "auto" || one.Allowed.Mode == "required"):
+		c := choiceOfTools{mode: one.Allowed.Mode}
+		for _, f := range one.Allowed.Tools {
+			c.names = append(c.names, f.Function.Name)
+		}
+		return c, nil
+	}
+	return choiceOfTools{}, malformed("tool_choice", "auto, required, none, a function or allowed_tools")
+}
+
+// unheeded are members whose absence changes no answer, or that say what is the usual anyway.
+var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+
+// rest notes as lost what nothing was made of. Null and the usual values ask for nothing.
+func (l *losses) rest(members map[string]json.RawMessage) {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if !slices.Contains(unheeded, name) && !isUsual(name, string(members[name])) {
+			l.lose(name)
+		}
+	}
+}
+
+// isUsual tells whether a member asks for what happens without it.
+func isUsual(name, value string) bool {
+	switch name {
+	case "seed", "web_search_options": // 0 is a seed, and {} a search
+		return value == "null"
+	case "verbosity":
+		return value == "null" || value == `"medium"`
+	case "modalities":
+		var all []string
+		return json.Unmarshal([]byte(value), &all) == nil && (len(all) == 0 || slices.Equal(all, []string{"text"}))
+	}
+	number, err := strconv.ParseFloat(value, 64)
+	return value == "null" || value == "false" || value == "{}" || value == "[]" || err == nil && number == 0
+}
+
+// googleExtra is what Google's models want back with the next request, in the form of Google's own OpenAI-compatible API.
+type googleExtra struct {
+	Google struct {
+		Signature string `json:"thought_signature"`
+	} `json:"google"`
+}
+
+// signed makes one; nil of no signature.
+func signed(signature string) *googleExtra {
+	if signature == "" {
+		return nil
+	}
+	e := new(googleExtra)
+	e.Google.Signature = signature
+	return e
+}
+
+// signature returns the signature, "" if there is none.
+func (e *googleExtra) signature() string {
+	if e == nil {
+		return ""
+	}
+	return e.Google.Signature
+}
