@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"bursar/cache"
+	"bursar/cache/semantic"
 	"bursar/exchange"
 	"bursar/pricing"
 
@@ -19,9 +20,11 @@ import (
 // Cache is what the admin address shows of the answer cache, and does to it.
 type Cache struct {
 	Stats func() cache.Stats
-	Why   func(id string) (why any, found bool)
-	Purge func(ctx context.Context, labels ...string) error // of all answers if it names none
-	Evict func(ctx context.Context, requestID, cacheKey string) error
+	// Semantic tells of the semantic cache.
+	Semantic func() semantic.Stats
+	Why      func(id string) (why any, found bool)
+	Purge    func(ctx context.Context, labels ...string) error // of all answers if it names none
+	Evict    func(ctx context.Context, requestID, cacheKey string) error
 }
 
 // ErrNoSuchAnswer is Evict's word for an answer that is not known.
@@ -35,13 +38,16 @@ type CacheLine struct {
 	Exact    int64        `json:"exact_hits"`
 	Shared   int64        `json:"shared_hits"` // answers of equal requests that were under way; part of exact_hits
 	Semantic int64        `json:"semantic_hits"`
-	Saved    pricing.Nano `json:"saved_nano"` // by the levers exact and semantic
+	Checked  int64        `json:"semantic_checks"` // would-be semantic hits that were sent upstream to be checked; no hits
+	Saved    pricing.Nano `json:"saved_nano"`      // by the levers exact and semantic
+	Meaning  pricing.Nano `json:"saved_semantic_nano"`
 }
 
 // CacheReport is the answer of GET /admin/cache.
 type CacheReport struct {
-	Store cache.Stats `json:"store"`
-	Lines []CacheLine `json:"lines"`
+	Store    cache.Stats     `json:"store"`
+	Lines    []CacheLine     `json:"lines"`
+	Semantic *SemanticReport `json:"semantic,omitempty"` // nil where nothing is compared
 }
 
 // cacheTally counts by team and route.
@@ -68,19 +74,17 @@ func (t *cacheTally) record(x *exchange.Exchange) {
 	}
 	line.Requests++
 	line.Saved += out.Saved[exchange.LeverExact] + out.Saved[exchange.LeverSemantic]
-	if out.Cache != "hit" {
-		return
-	}
-	switch out.Reason {
-	case exchange.ReasonSharedHit:
-		line.Shared++
+	line.Meaning += out.Saved[exchange.LeverSemantic]
+	switch out.Cache {
+	case "hit":
 		line.Exact++
-	case exchange.ReasonExactHit:
-		line.Exact++
-	default:
-		if out.Saved[exchange.LeverSemantic] != 0 {
-			line.Semantic++
+		if out.Reason == exchange.ReasonSharedHit {
+			line.Shared++
 		}
+	case "semantic":
+		line.Semantic++
+	case "shadow":
+		line.Checked++
 	}
 }
 
@@ -96,7 +100,11 @@ func (t *cacheTally) read() []CacheLine {
 }
 
 func (s *Server) cacheStats(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, CacheReport{Store: s.deps.Cache.Stats(), Lines: s.deps.Metrics.tally.read()}, nil)
+	report := CacheReport{Store: s.deps.Cache.Stats(), Lines: s.deps.Metrics.tally.read()}
+	if s.deps.Cache.Semantic != nil {
+		report.Semantic = semanticReport(s.deps.Cache.Semantic())
+	}
+	writeJSON(w, report, nil)
 }
 
 func (s *Server) cacheWhy(w http.ResponseWriter, r *http.Request) {

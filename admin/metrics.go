@@ -35,6 +35,8 @@ type Metrics struct {
 	lookup *prometheus.HistogramVec
 	hits   *prometheus.CounterVec
 
+	meant, meantSaved, meantChecked *prometheus.CounterVec
+
 	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
 }
 
@@ -67,6 +69,9 @@ func NewMetrics() *Metrics {
 		}),
 	}
 	m.hits = counter("cache_saved_usd_total", "What cached answers would have cost, in US dollars.", "team", "rule")
+	m.meant = counter("semantic_hits_total", "Requests answered with the answer to a question that means the same.", "team", "rule")
+	m.meantSaved = counter("semantic_saved_usd_total", "What those answers would have cost, in US dollars.", "team", "rule")
+	m.meantChecked = counter("semantic_checks_total", "Would-be semantic hits that went upstream to be checked.", "team", "rule")
 	m.lookup = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "bursar", Name: "cache_lookup_seconds", Help: "Time in the lookup step, by result; shared ones include the wait.",
 		Buckets: []float64{.00001, .00003, .0001, .0003, .001, .003, .005, .01, .1, 1, 10, 60},
@@ -75,7 +80,7 @@ func NewMetrics() *Metrics {
 	for i := range m.steps {
 		m.steps[i] = steps.WithLabelValues(exchange.Step(i).String())
 	}
-	m.registry.MustRegister(m.hits, m.lookup, m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
+	m.registry.MustRegister(m.hits, m.meant, m.meantSaved, m.meantChecked, m.lookup, m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -142,6 +147,15 @@ func (m *Metrics) recordCache(x *exchange.Exchange) {
 	m.lookup.WithLabelValues(result).Observe(out.Steps[exchange.StepLookup].Seconds())
 	if saved := out.Saved[exchange.LeverExact] + out.Saved[exchange.LeverSemantic]; saved > 0 {
 		m.hits.WithLabelValues(x.Identity.Team, x.Decision.Rule).Add(dollars(saved))
+	}
+	switch out.Cache {
+	case "semantic":
+		m.meant.WithLabelValues(x.Identity.Team, x.Decision.Rule).Inc()
+		if saved := out.Saved[exchange.LeverSemantic]; saved > 0 {
+			m.meantSaved.WithLabelValues(x.Identity.Team, x.Decision.Rule).Add(dollars(saved))
+		}
+	case "shadow":
+		m.meantChecked.WithLabelValues(x.Identity.Team, x.Decision.Rule).Inc()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/cache/semantic"
 	"bursar/exchange"
 	"bursar/pricing"
 
@@ -103,6 +104,7 @@ func TestMetricsLint(t *testing.T) {
 	m := NewMetrics()
 	m.Record(settled("search", 1, 1))
 	m.PolicyLoaded(nil)
+	m.Semantic(semantic.NewCache(semantic.CacheOptions{}).Stats)
 	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
 	if err != nil {
 		t.Fatal(err)
@@ -128,5 +130,47 @@ func TestMetricsAtOnce(t *testing.T) {
 	all.Wait()
 	if text := scrape(t, m); !strings.Contains(text, `team="search"} 1600`+"\n") {
 		t.Error(text)
+	}
+}
+
+// TestMetricsOfTheSemanticCache: hits, checks and what they save by team and route, and how the contexts stand.
+func TestMetricsOfTheSemanticCache(t *testing.T) {
+	m := NewMetrics()
+	m.Semantic(func() semantic.Stats {
+		s := semantic.Stats{Partitions: 3, Certified: 1, Entries: 7, Bytes: 900, Labels: 50, Bound: 0.04, Estimate: 0.03, Busiest: []semantic.State{{Target: 0.05}, {Target: 0.02}}}
+		s.Verdicts[semantic.Served], s.Verdicts[semantic.Conflicting], s.Checked, s.CheckedWrong = 5, 2, 4, 1
+		s.Took.Sizes[0], s.Took.Sizes[len(semantic.Bounds)], s.Took.Sum = 6, 1, time.Second
+		return s
+	})
+	for _, word := range []string{"semantic", "semantic", "shadow", "miss"} {
+		x := settled("search", 1, 0)
+		x.Outcome.Cache, x.Outcome.Saved = word, exchange.Savings{}
+		if word == "semantic" {
+			x.Outcome.Saved[exchange.LeverSemantic] = pricing.Dollar
+		}
+		m.Record(x)
+	}
+	text := scrape(t, m)
+	for _, want := range []string{
+		`bursar_semantic_lookups_total{verdict="served"} 5`, `bursar_semantic_lookups_total{verdict="conflicting"} 2`, `bursar_semantic_checked_total{result="wrong"} 1`,
+		`bursar_semantic_checked_total{result="right"} 3`, `bursar_semantic_partitions{certified="true"} 1`, `bursar_semantic_false_hit_target 0.02`, `bursar_semantic_false_hit_bound 0.04`,
+		`bursar_semantic_entries 7`, `bursar_semantic_index_bytes 900`, `bursar_semantic_samples 50`, `bursar_semantic_lookup_seconds_count 7`, `bursar_semantic_lookup_seconds_bucket{le="5e-05"} 6`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("without %s", want)
+		}
+	}
+	for _, want := range []string{`bursar_semantic_hits_total{`, `bursar_semantic_saved_usd_total{`, `bursar_semantic_checks_total{`} {
+		i := strings.Index(text, want)
+		if i < 0 {
+			t.Fatalf("without %s", want)
+		}
+		line, _, _ := strings.Cut(text[i:], "\n")
+		if value := map[bool]string{true: "} 1", false: "} 2"}[strings.Contains(want, "checks")]; !strings.Contains(line, `team="search"`) || !strings.HasSuffix(line, value) {
+			t.Errorf("%s", line)
+		}
+	}
+	if line := m.tally.read()[0]; line.Requests != 4 || line.Semantic != 2 || line.Checked != 1 || line.Meaning != 2*pricing.Dollar {
+		t.Errorf("%+v", line)
 	}
 }

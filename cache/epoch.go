@@ -70,6 +70,13 @@ func (r *Redis) Mark() Mark {
 	return Mark{Epoch: last.value, Purge: last.purges}
 }
 
+// Hides reports whether a purge that this gateway knows of has reached an answer that carries these labels and was asked for at mark. Before it
+// knows the epoch, every answer counts as reached.
+func (r *Redis) Hides(key Key, labels []string, mark Mark) bool {
+	last := r.epochs.last.Load()
+	return last == nil || mark.Epoch != last.value || r.hidden.current().hides(key, labels, mark)
+}
+
 // Purge forgets the answers that carry one of some labels, or every answer of the org if it names none: at once here, within about a
 // second on every other gateway that reaches Redis. The old ones go from Redis as their time to live ends. Its deadline is ctx's, at
 // most a few seconds.

@@ -127,6 +127,11 @@ func (m *Memory) Join(_ context.Context, ask *Ask) (*Answer, *Seat) {
 // Mark is what has been purged so far.
 func (m *Memory) Mark() Mark { return Mark{Epoch: m.epoch.Load(), Purge: m.hidden.current().count} }
 
+// Hides reports whether a purge has reached an answer that carries these labels and was asked for at mark.
+func (m *Memory) Hides(key Key, labels []string, mark Mark) bool {
+	return mark.Epoch != m.epoch.Load() || m.hidden.current().hides(key, labels, mark)
+}
+
 // Put keeps a copy of an answer for ttl, if it is complete and not too large.
 func (m *Memory) Put(_ context.Context, key Key, answer *Answer, ttl time.Duration) {
 	if key.IsZero() || !storable(answer, ttl) || len(answer.Body) > m.options.MaxAnswer {

@@ -84,6 +84,11 @@ func (t *Tiered) Join(ctx context.Context, ask *Ask) (*Answer, *Seat) {
 // Mark is what has been purged so far, as far as this gateway knows.
 func (t *Tiered) Mark() Mark { return t.far.Mark() }
 
+// Hides reports whether a purge that this gateway knows of has reached an answer that carries these labels and was asked for at mark.
+func (t *Tiered) Hides(key Key, labels []string, mark Mark) bool {
+	return t.far.Hides(key, labels, mark)
+}
+
 // Put keeps a copy of an answer for ttl, if it is complete and not too large. The next Get of this gateway sees it.
 func (t *Tiered) Put(_ context.Context, key Key, answer *Answer, ttl time.Duration) {
 	t.put(key, answer, ttl, "")

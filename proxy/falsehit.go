@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"bursar/cache"
+	"bursar/cache/semantic"
 	"bursar/exchange"
 
 	"github.com/valyala/fasthttp"
@@ -29,10 +30,14 @@ func (s *Server) falseHit(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set("x-bursar-request-id", t.ID)
 	fault := s.identify(t)
 	if fault == nil {
+		fault = s.reports.take(t.Identity.KeyID, t.Start)
+	}
+	if fault == nil {
 		fault = s.evict(t, ctx.Request.Body())
 	}
 	if fault != nil {
-		ctx.Response.Header.Set("x-should-retry", "false")
+		fault.NoRetry = fault.RetryAfter == 0
+		retryHeaders(t, fault)
 		writeFault(ctx, fault, t.ID)
 		return
 	}
@@ -62,19 +67,20 @@ func (s *Server) evict(t *trip, body []byte) *exchange.Fault {
 	return nil
 }
 
-// Evict takes one answer out of the cache, on every gateway within about a second. With a scope it does so only if the answer is of that
+// Evict takes one answer out of the cache, on every gateway within about a second, and with it all that the semantic cache has learned of it. With a scope it does so only if the answer is of that
 // scope.
 func (s *Server) Evict(ctx context.Context, report FalseHit, scope *string) error {
 	key, ok := cache.ParseKey(report.CacheKey)
+	var receipt *semantic.Receipt // of the hit, if it was given to a question that means the same
 	if report.RequestID != "" {
 		s.diary.mu.Lock()
 		p := s.diary.find(report.RequestID)
 		evicted := false
-		if ok = p != nil && !p.key.IsZero(); ok {
-			key, evicted = p.key, p.evicted
+		if ok = p != nil && !p.key.IsZero() && (scope == nil || p.key.IsOf(*scope)); ok {
+			key, receipt, evicted = p.answer, p.receipt, p.evicted
 		}
 		s.diary.mu.Unlock()
-		if ok = ok && (scope == nil || key.IsOf(*scope)); ok && evicted {
+		if ok && evicted {
 			return nil // once is enough: what is stored since is another answer, and each purge is work for all gateways
 		}
 	} else if ok && scope != nil {
@@ -86,6 +92,9 @@ func (s *Server) Evict(ctx context.Context, report FalseHit, scope *string) erro
 	}
 	if err := s.cache.Purge(ctx, cache.Label(cache.LabelAnswer, key.String())); err != nil {
 		return fmt.Errorf("evict an answer: %w", err)
+	}
+	if s.semantic != nil {
+		s.semantic.Condemn(key, receipt)
 	}
 	s.diary.noteEvicted(report.RequestID)
 	return nil

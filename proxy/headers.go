@@ -19,7 +19,7 @@ func (s *Server) headers(t *trip) {
 		h.Set("Cache-Status", t.cacheStatus())
 	}
 	if t.hit {
-		h.Set("x-bursar-cache-key", t.key.String())
+		h.Set("x-bursar-cache-key", t.answerKey().String())
 	}
 	if d := &t.Decision; d.Rule != "" {
 		h.Set("x-bursar-rule", d.Rule)

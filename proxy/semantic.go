@@ -16,6 +16,8 @@ import (
 type meaning struct {
 	partition *semantic.Partition // nil if the request has no question that a cache could compare
 	question  semantic.Question
+	compared  bool       // the question was looked for
+	mark      cache.Mark // what had been purged when it was asked
 	text      []byte
 }
 
@@ -31,6 +33,7 @@ func (s *Server) compare(t *trip, w *wishes) (answered bool) {
 	q := &m.question
 	q.Reset(string(m.text), asker(&t.Identity), t.Start)
 	m.partition.Find(q)
+	m.compared = true
 	if q.Verdict != semantic.Served {
 		return false
 	}
@@ -57,10 +60,11 @@ func (s *Server) compare(t *trip, w *wishes) (answered bool) {
 // last, those hot enough that no two answers are meant to be alike, and those whose answers are not kept.
 func (s *Server) comparable(t *trip) bool {
 	of := t.using.policy.Cache.Semantic
-	if s.semantic == nil || of == nil || t.caching != exchange.CacheOn || t.Facts.N > 1 || t.endpoint != chatCompletions || t.envelope.Hot() {
+	if s.semantic == nil || of == nil || t.behind || t.caching != exchange.CacheOn || t.Facts.N > 1 || t.endpoint != chatCompletions || t.envelope.Hot() {
 		return false
 	}
-	builder := cache.NewKey(of.Scope.Key(&t.Facts)).
+	scope, mark := of.Scope.Key(&t.Facts), s.cache.Mark()
+	builder := cache.NewKey(scope).
 		Part("semantic").Part(embed.Default().Version()).
 		Part(t.using.policy.Cache.Namespace).Part(t.namespace).
 		Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
@@ -75,9 +79,9 @@ func (s *Server) comparable(t *trip) bool {
 	var ok bool
 	m.text, ok = t.envelope.Question(builder.Request(), m.text[:0])
 	context := builder.Key()
-	m.partition = nil
+	m.partition, m.mark, m.compared = nil, mark, false
 	if ok && len(m.text) > 0 && len(m.text) <= longestQuestion {
-		m.partition = s.semantic.Partition(context, of.MaxFalseHits, of.TTL)
+		m.partition = s.semantic.Partition(context, semantic.Terms{Target: of.MaxFalseHits, TTL: of.TTL, Name: scope + ", " + t.Decision.Model})
 	}
 	return m.partition != nil
 }
@@ -98,8 +102,25 @@ func (s *Server) learn(t *trip, text []byte) {
 	if m == nil || m.partition == nil || m.question.Verdict == semantic.Served || t.Outcome.Finish != "stop" || len(text) == 0 {
 		return
 	}
-	m.partition.Learn(&m.question, semantic.Answer{Text: string(text), Key: t.key, At: t.Start})
+	labels := t.labels()
+	if t.Outcome.Served.Target != t.Decision.Model {
+		labels = append(labels, cache.Label(cache.LabelModel, t.Outcome.Served.Target))
+	}
+	if m.mark == (cache.Mark{}) {
+		m.mark = s.cache.Mark() // the first request finds out
+	}
+	if !s.cache.Hides(t.key, labels, m.mark) { // else it was purged on its way
+		m.partition.Learn(&m.question, semantic.Answer{Text: string(text), Key: t.key, At: t.Start, Labels: labels, Mark: m.mark})
+	}
 	m.partition = nil // once
+}
+
+// answerKey names the answer that a request got, or has left: under another key than its own if it was given to a question that means the same.
+func (t *trip) answerKey() cache.Key {
+	if t.hit && t.Outcome.Reason == exchange.ReasonSemanticHit {
+		return t.meaning.question.Key
+	}
+	return t.key
 }
 
 // shadowed tells whether a request would have been a hit and was sent upstream to see whether the hit would have been right.
@@ -110,7 +131,7 @@ func (t *trip) shadowed() bool {
 // forget gives back what the request was compared with.
 func (t *trip) forget() {
 	if m := t.meaning; m != nil {
-		m.partition = nil
+		m.partition, m.compared = nil, false
 		m.question.Reset("", 0, time.Time{})
 		meanings.Put(m)
 		t.meaning = nil

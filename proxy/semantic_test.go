@@ -2,7 +2,10 @@ package proxy
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"bursar/exchange"
 	"bursar/internal/testkit"
@@ -91,5 +94,128 @@ func TestSemanticWithoutTheBlock(t *testing.T) {
 	}
 	if n := h.semantic.Stats().Partitions; n != 0 {
 		t.Errorf("%d partitions", n)
+	}
+}
+
+// parked is a house in which two users were told how to renew the parking permit. ask asks in a third way, once for each time that it is called
+// in other bytes, until it is answered by the cache and not drawn for a check.
+func parked(t *testing.T, p plan) (h *house, ask func() reply) {
+	t.Helper()
+	p.sections = comparedInTeam
+	h = open(t, p)
+	h.up.On("small", testkit.Script{Text: "On the staff portal.", PromptTokens: 1000})
+	for _, user := range []string{"ann", "ben"} {
+		h.post(chat("auto", map[string]string{"ann": "How do", "ben": "How can"}[user]+" I renew the parking permit?", by(user)))
+		h.kept()
+	}
+	asked := 0
+	return h, func() reply {
+		t.Helper()
+		for range 50 {
+			asked++
+			got := h.post(chat("auto", "How should I renew the parking permit?"+strings.Repeat(" ", asked), by("cem")))
+			h.outcome(got.id())
+			if got.header.Get("x-bursar-cache") != "shadow" {
+				return got
+			}
+		}
+		t.Fatal("checked 50 times in a row")
+		return reply{}
+	}
+}
+
+// reportTo sends a report of a wrong answer as a client does.
+func (h *house) reportTo(secret, body string) (status int, text string) {
+	h.Helper()
+	r, err := http.NewRequestWithContext(h.Context(), http.MethodPost, "http://"+h.addr+"/v1/bursar/false-hit", strings.NewReader(body))
+	must(h, err)
+	r.Header.Set("Authorization", "Bearer "+secret)
+	got := h.do(r)
+	return got.status, got.body
+}
+
+// TestASemanticHitIsReported: by the request or by the key that the answer came with. The answer goes, with all questions that lead to it.
+func TestASemanticHitIsReported(t *testing.T) {
+	for _, name := range []string{"request_id", "cache_key"} {
+		t.Run(name, func(t *testing.T) {
+			h, ask := parked(t, plan{})
+			got := ask()
+			if word := got.header.Get("x-bursar-cache"); word != "semantic" {
+				t.Fatalf("cache %q", word)
+			}
+			value := map[string]string{"request_id": got.id(), "cache_key": got.header.Get("x-bursar-cache-key")}[name]
+			if status, text := h.reportTo(h.secret, fmt.Sprintf(`{%q:%q}`, name, value)); status != 200 {
+				t.Fatalf("status %d: %s", status, text)
+			}
+			if s := h.semantic.Stats(); s.Condemned != 1 || s.Entries != 0 {
+				t.Errorf("after the report: %+v", s)
+			}
+			if word := ask().header.Get("x-bursar-cache"); word != "miss" {
+				t.Errorf("asked again: cache %q", word)
+			}
+		})
+	}
+}
+
+// TestPurgesReachWhatIsCompared: what a purge takes out of the answer cache is no candidate any more, and other labels stay.
+func TestPurgesReachWhatIsCompared(t *testing.T) {
+	for _, test := range []struct {
+		label string
+		goes  bool
+	}{{"team=search", true}, {"model=small", true}, {"model=fake/small", true}, {"route=as asked", true}, {"team=support", false}, {"", true}} {
+		t.Run(test.label, func(t *testing.T) {
+			h, ask := parked(t, plan{})
+			var labels []string
+			if test.label != "" {
+				labels = []string{test.label}
+			}
+			must(t, h.Purge(t.Context(), labels...))
+			if n := h.semantic.Stats().Entries; (n == 0) != test.goes {
+				t.Errorf("%d questions are left", n)
+			}
+			if word := ask().header.Get("x-bursar-cache"); (word == "semantic") == test.goes {
+				t.Errorf("cache %q", word)
+			}
+		})
+	}
+}
+
+// TestWhyTellsOfTheSemanticVerdict: of a hit, and of a miss by a number that differs.
+func TestWhyTellsOfTheSemanticVerdict(t *testing.T) {
+	h, ask := parked(t, plan{})
+	why := func(got reply) *Compared {
+		t.Helper()
+		h.outcome(got.id())
+		w, missing := h.Why(got.id())
+		if missing || w.Semantic == nil || w.Because == "" {
+			t.Fatalf("%s: %+v", got.id(), w)
+		}
+		return w.Semantic
+	}
+	if c := why(ask()); c.Verdict != "served" || !c.Confirmed || c.Verifier < 0.8 || c.Nearest < 0.5 || c.Target != 0.05 || c.Samples < 2 {
+		t.Errorf("a hit: %+v", c)
+	}
+	if c := why(h.post(chat("auto", "How do I renew the parking permit for 3 days?", by("cem")))); c.Verdict != "conflicting" || c.Conflict != "numbers" || c.Because == "" {
+		t.Errorf("a miss: %+v", c)
+	}
+}
+
+// TestReportsAreLimited: a key that goes astray cannot empty the cache, and other keys report all the same.
+func TestReportsAreLimited(t *testing.T) {
+	var r reports
+	noon := time.Date(2026, 11, 26, 12, 0, 20, 0, time.UTC)
+	for i := range mostReports {
+		if fault := r.take("a", noon); fault != nil {
+			t.Fatalf("report %d: %v", i, fault)
+		}
+	}
+	if fault := r.take("a", noon); fault == nil || fault.Status != 429 || fault.RetryAfter != 40*time.Second {
+		t.Errorf("one too many: %+v", fault)
+	}
+	if fault := r.take("b", noon); fault != nil {
+		t.Errorf("another key: %v", fault)
+	}
+	if fault := r.take("a", noon.Add(40*time.Second)); fault != nil {
+		t.Errorf("the next minute: %v", fault)
 	}
 }

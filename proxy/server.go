@@ -42,6 +42,7 @@ type Server struct {
 	alone    alone
 	renewing refreshes
 	diary    diary
+	reports  reports
 
 	calibration tokens.Calibration
 
@@ -79,6 +80,7 @@ type Cache interface {
 	Find(ctx context.Context, ask *cache.Ask) *cache.Answer
 	Join(ctx context.Context, ask *cache.Ask) (*cache.Answer, *cache.Seat)
 	Mark() cache.Mark
+	Hides(key cache.Key, labels []string, mark cache.Mark) bool
 	Purge(ctx context.Context, labels ...string) error
 	Put(ctx context.Context, key cache.Key, answer *cache.Answer, ttl time.Duration)
 }

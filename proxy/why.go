@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bursar/cache"
+	"bursar/cache/semantic"
 	"bursar/exchange"
 )
 
@@ -23,13 +24,17 @@ type diary struct {
 type page struct {
 	id, team, rule, model string
 	at                    time.Time
-	key                   cache.Key
-	word                  string // hit, miss, off, refresh
+	key                   cache.Key // its own
+	answer                cache.Key // that of the answer it got or has left
+	word                  string    // hit, miss, off, refresh
 	reason                exchange.Reason
 	finish                string
 	kept                  bool // the answer was fit to be given again
 	evicted               bool // its answer was reported as false, and purged
 	parts                 []part
+	compared              bool             // with questions that mean the same
+	account               semantic.Account // what came of that
+	receipt               *semantic.Receipt
 }
 
 // part is a digest of one part of a key.
@@ -48,8 +53,11 @@ func (d *diary) note(t *trip) {
 	d.next = (d.next + 1) % len(d.pages)
 	out := &t.Outcome
 	*p = page{
-		id: t.ID, team: t.Identity.Team, rule: t.Decision.Rule, model: t.Decision.Model, at: t.Start, key: t.key,
+		id: t.ID, team: t.Identity.Team, rule: t.Decision.Rule, model: t.Decision.Model, at: t.Start, key: t.key, answer: t.answerKey(),
 		word: out.Cache, reason: out.Reason, finish: out.Finish, kept: t.keptAnswer, parts: append(p.parts[:0], t.parts...),
+	}
+	if m := t.meaning; m != nil && m.compared {
+		p.compared, p.account, p.receipt = true, m.question.Account, m.question.Receipt()
 	}
 }
 
@@ -92,6 +100,32 @@ type Why struct {
 	// Nearest is the earlier request of the scope whose key differs in the fewest parts, "" if there is none.
 	Nearest string   `json:"nearest_request_id,omitempty"`
 	Differs []string `json:"differs,omitempty"`
+	// Semantic is what comparing its question with those before it came to, nil if it was not compared.
+	Semantic *Compared `json:"semantic,omitempty"`
+}
+
+// Compared is what came of comparing a question with those that were asked in an equal context.
+type Compared struct {
+	Verdict   string  `json:"verdict"`
+	Because   string  `json:"because"`
+	Admission string  `json:"admission"`                // what its words alone say
+	Nearest   float32 `json:"nearest_cosine"`           // of the nearest question
+	Verifier  float32 `json:"verifier"`                 // its estimate that both mean the same
+	Conflict  string  `json:"conflict"`                 // what the verifier sees that differs
+	Confirmed bool    `json:"confirmed"`                // somebody else got the answer too, or it is the asker's own
+	Risk      float64 `json:"risk"`                     // estimated chance that the answer is wrong
+	Limit     float64 `json:"risk_limit"`               // up to which its context serves; 0 if there is none yet
+	Certified bool    `json:"certified"`                // its context's own evidence certifies what it serves
+	Checked   float64 `json:"checked_chance,omitempty"` // with which such a hit is checked upstream
+	Target    float64 `json:"max_false_hits"`
+	Samples   int     `json:"samples"` // questions that its context has learned
+}
+
+func compared(a *semantic.Account) *Compared {
+	return &Compared{
+		Verdict: a.Verdict.String(), Because: a.Because(), Admission: a.Admission.String(), Nearest: a.Nearest, Verifier: a.Same, Conflict: a.Conflict.String(),
+		Confirmed: a.Confirmed, Risk: a.Risk, Limit: a.Limit, Certified: a.Certified, Checked: a.Checked, Target: a.Target, Samples: a.Labels,
+	}
 }
 
 // Why tells of one of the last 4096 requests of this gateway. Missing says that it is none of them.
@@ -104,10 +138,15 @@ func (s *Server) Why(id string) (why Why, missing bool) {
 		return Why{}, true
 	}
 	why = Why{ID: p.id, At: p.at, Team: p.team, Route: p.rule, Model: p.model, Cache: p.word, Reason: p.reason.String()}
-	if !p.key.IsZero() {
-		why.Key = p.key.String()
+	if !p.answer.IsZero() {
+		why.Key = p.answer.String()
+	}
+	if p.compared {
+		why.Semantic = compared(&p.account)
 	}
 	switch {
+	case p.reason == exchange.ReasonSemanticHit:
+		why.Because = why.Semantic.Because
 	case p.reason == exchange.ReasonExactHit:
 		why.Because = "an equal request had been answered before"
 	case p.reason == exchange.ReasonSharedHit:

@@ -25,11 +25,17 @@ type CacheOptions struct {
 	MaxEntries    int // of each partition, default 1,000,000; the oldest goes
 }
 
+// Terms are what the policy says of a partition, and what it is called in statistics.
+type Terms struct {
+	Target float64       // wrong answers per hit that are tolerated, 0..1
+	TTL    time.Duration // how long an entry serves
+	Name   string        // who shares it and the model, for people
+}
+
 type held struct {
 	context   cache.Key
 	partition *Partition
-	target    float64
-	ttl       time.Duration
+	terms     Terms
 }
 
 // NewCache makes an empty cache.
@@ -43,13 +49,12 @@ func NewCache(o CacheOptions) *Cache {
 	return &Cache{options: o, known: map[cache.Key]*list.Element{}}
 }
 
-// Partition returns the partition of a context, with the bound and the TTL of the policy. A partition that was under another bound or TTL
-// begins anew: what it has shown was shown for those.
-func (c *Cache) Partition(context cache.Key, target float64, ttl time.Duration) *Partition {
+// Partition returns the partition of a context. One that was under another bound or TTL begins anew: what it has shown was shown for those.
+func (c *Cache) Partition(context cache.Key, terms Terms) *Partition {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.known[context]; e != nil {
-		if h := e.Value.(*held); h.target == target && h.ttl == ttl {
+		if h := e.Value.(*held); h.terms == terms {
 			c.recent.MoveToFront(e)
 			return h.partition
 		}
@@ -58,7 +63,8 @@ func (c *Cache) Partition(context cache.Key, target float64, ttl time.Duration) 
 	for c.recent.Len() >= c.options.MaxPartitions {
 		c.drop(c.recent.Back())
 	}
-	h := &held{context: context, target: target, ttl: ttl, partition: New(Options{Target: target, TTL: ttl, MaxEntries: c.options.MaxEntries, Seed: uint64(time.Now().UnixNano())})}
+	h := &held{context: context, terms: terms, partition: New(Options{Target: terms.Target, TTL: terms.TTL, MaxEntries: c.options.MaxEntries, Seed: uint64(time.Now().UnixNano())})}
+	h.partition.context, h.partition.name = context, terms.Name
 	c.known[context] = c.recent.PushFront(h)
 	return h.partition
 }
@@ -70,23 +76,13 @@ func (c *Cache) drop(e *list.Element) {
 	c.gone.add(h.partition.State().Counts)
 }
 
-// Condemn takes back an answer that somebody reported to be wrong: all questions that lead to it are forgotten, in every partition. It returns how
-// many they were.
-func (c *Cache) Condemn(answer cache.Key) int {
-	n := 0
-	for _, p := range c.partitions() {
-		n += p.condemn(answer)
-	}
-	return n
-}
-
-// Clear forgets everything that was learned.
-func (c *Cache) Clear() {
+func (c *Cache) find(context cache.Key) *Partition {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.recent.Len() > 0 {
-		c.drop(c.recent.Back())
+	if e := c.known[context]; e != nil {
+		return e.Value.(*held).partition
 	}
+	return nil
 }
 
 func (c *Cache) partitions() []*Partition {
@@ -97,33 +93,4 @@ func (c *Cache) partitions() []*Partition {
 		all = append(all, e.Value.(*held).partition)
 	}
 	return all
-}
-
-// Stats is how the whole cache stands.
-type Stats struct {
-	Counts
-	Partitions int
-	Certified  int // partitions whose own evidence certifies what they serve
-	Entries    int
-	Answers    int
-	Bound      float64 // the widest of the certified partitions' bounds; 0 if there is none
-}
-
-// Stats tells how the cache stands.
-func (c *Cache) Stats() Stats {
-	all := c.partitions()
-	c.mu.Lock()
-	s := Stats{Counts: c.gone, Partitions: len(all)}
-	c.mu.Unlock()
-	for _, p := range all {
-		state := p.State()
-		s.Counts.add(state.Counts)
-		s.Entries += state.Entries
-		s.Answers += state.Answers
-		if state.Confirmed {
-			s.Certified++
-			s.Bound = max(s.Bound, state.Bound)
-		}
-	}
-	return s
 }

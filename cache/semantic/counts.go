@@ -3,18 +3,22 @@ package semantic
 // Counts tell what a partition has seen.
 type Counts struct {
 	Verdicts     [verdictCount]uint64
+	Lost         uint64 // of those served: the answer was no longer kept, so the question went upstream
 	Checked      uint64 // shadow checks that were answered
 	CheckedWrong uint64 // of them, those with another answer
 	Condemned    uint64 // answers that were reported to be wrong
+	Took         Times  // lookups, without that of the answer
 }
 
 func (c *Counts) add(o Counts) {
 	for v := range o.Verdicts {
 		c.Verdicts[v] += o.Verdicts[v]
 	}
+	c.Lost += o.Lost
 	c.Checked += o.Checked
 	c.CheckedWrong += o.CheckedWrong
 	c.Condemned += o.Condemned
+	c.Took.merge(&o.Took)
 }
 
 // Of returns how many lookups had a verdict.
@@ -23,7 +27,10 @@ func (c *Counts) Of(v Verdict) uint64 { return c.Verdicts[v] }
 // State is how a partition stands.
 type State struct {
 	Counts
+	Name      string
+	Target    float64 // wrong answers per hit that are tolerated
 	Entries   int
+	Bytes     int     // that the entries and their index take, about
 	Answers   int     // that differ
 	Confirmed bool    // the partition's own evidence certifies what it serves
 	Estimate  float64 // wrong share of its hits by the labels so far, with their error; 1 without a certificate
@@ -36,7 +43,7 @@ func (p *Partition) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return State{
-		Counts: p.counts, Entries: p.index.Len(), Answers: len(p.classes), Confirmed: p.gate.certified(), Estimate: p.gate.estimate,
+		Counts: p.counts, Name: p.name, Target: p.options.Target, Entries: p.index.Len(), Bytes: p.index.Bytes() + p.bytes, Answers: len(p.classes), Confirmed: p.gate.certified(), Estimate: p.gate.estimate,
 		Bound: p.gate.bound(), Labels: p.learned,
 	}
 }

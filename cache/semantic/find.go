@@ -21,7 +21,9 @@ type Question struct {
 	Admission Admission
 	Key       cache.Key // of the answer to serve, if the verdict is Served
 	Asked     string    // the question that it was given to
+	Account   Account   // what the verdict went by
 
+	context   cache.Key
 	vector    embed.Vector
 	side      pair.Side
 	other     pair.Side
@@ -81,6 +83,8 @@ func (v Verdict) String() string {
 // Find looks for an answer that was given to a question that means the same. Unless it is Served, the question goes upstream, and Learn
 // wants to hear what came of it.
 func (p *Partition) Find(q *Question) {
+	began := time.Now()
+	q.context = p.context
 	q.Admission = Admit(q.Text)
 	embed.Default().Embed(q.Text, &q.vector)
 	pair.Default().ReadWith(q.Text, &q.vector, &q.side)
@@ -89,6 +93,8 @@ func (p *Partition) Find(q *Question) {
 	defer p.mu.Unlock()
 	q.Verdict = p.find(q)
 	p.counts.Verdicts[q.Verdict]++
+	p.counts.Took.add(time.Since(began))
+	q.Account = p.account(q)
 	if q.Verdict == Served {
 		q.Key, q.Asked = q.entry.key, q.entry.text
 	}

@@ -8,8 +8,11 @@ package semantic
 
 import (
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
+	"unique"
+	"unsafe"
 
 	"bursar/cache"
 	"bursar/cache/embed"
@@ -21,10 +24,13 @@ import (
 // concurrent use.
 type Partition struct {
 	options Options
+	context cache.Key
+	name    string
 
 	mu         sync.Mutex
 	index      *index.Index
 	entries    []*entry // by index.ID
+	bytes      int      // that the entries take
 	queue      []*entry // in the order in which they came, with some that are gone
 	classes    map[[16]byte]*class
 	classifier classifier
@@ -58,12 +64,20 @@ type entry struct {
 	class   *class
 	key     cache.Key // of its answer
 	asker   uint64
+	labels  unique.Handle[string] // of its answer, one a line; most entries have the labels of many others
+	mark    cache.Mark            // what had been purged when its answer was asked for
 	expires time.Time
 
 	id       index.ID
 	admitted bool // its words alone say nothing against it
 	gone     bool
 }
+
+// labelled are the labels of its answer.
+func (e *entry) labelled() []string { return strings.Split(e.labels.Value(), "\n") }
+
+// size is what an entry takes beside its place in the index, in bytes, without the labels that others have too.
+func (e *entry) size() int { return int(unsafe.Sizeof(*e)) + len(e.text) + 16 }
 
 // class is an answer, with all questions that it was given to.
 type class struct {
@@ -119,9 +133,11 @@ func (p *Partition) Learn(q *Question, a Answer) {
 
 // Answer is the fresh answer to a question.
 type Answer struct {
-	Text string
-	Key  cache.Key // under which the answer cache keeps it
-	At   time.Time
+	Text   string
+	Key    cache.Key // under which the answer cache keeps it
+	At     time.Time
+	Labels []string   // what a purge can name it by
+	Mark   cache.Mark // what had been purged when it was asked for
 }
 
 // classOf finds the class of an answer: the one that is equal, else one near the question that says the same.
@@ -180,7 +196,10 @@ func (p *Partition) found(c *content, asker uint64) *class {
 
 // enter keeps the question, and lets the oldest go if there are too many.
 func (p *Partition) enter(q *Question, c *class, a Answer) {
-	e := &entry{text: q.Text, vector: q.vector, class: c, key: a.Key, asker: q.Asker, expires: a.At.Add(p.options.TTL), admitted: q.Admission == Admitted}
+	e := &entry{
+		text: q.Text, vector: q.vector, class: c, key: a.Key, asker: q.Asker, expires: a.At.Add(p.options.TTL), admitted: q.Admission == Admitted,
+		labels: unique.Make(strings.Join(a.Labels, "\n")), mark: a.Mark,
+	}
 	for len(p.queue) > 0 && (p.queue[0].gone || p.index.Len() >= p.options.MaxEntries) {
 		p.remove(p.queue[0])
 		p.queue = p.queue[1:]
@@ -190,6 +209,7 @@ func (p *Partition) enter(q *Question, c *class, a Answer) {
 		p.entries = append(p.entries, nil)
 	}
 	p.entries[e.id] = e
+	p.bytes += e.size()
 	p.queue = append(p.queue, e)
 	c.members++
 	c.last = e
@@ -203,6 +223,7 @@ func (p *Partition) remove(e *entry) {
 	e.gone = true
 	p.index.Delete(e.id)
 	p.entries[e.id] = nil
+	p.bytes -= e.size()
 	if e.class.members--; e.class.members > 0 {
 		return
 	}
@@ -214,36 +235,12 @@ func (p *Partition) remove(e *entry) {
 	}
 }
 
-// condemn forgets the class that an answer belongs to, and counts it as a wrong hit.
-func (p *Partition) condemn(answer cache.Key) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var of *class
-	for _, e := range p.entries {
-		if e != nil && e.key == answer {
-			of = e.class
-		}
-	}
-	if of == nil {
-		return 0
-	}
-	for _, e := range p.entries {
-		if e != nil && e.class == of {
-			p.remove(e)
-			n++
-		}
-	}
-	p.counts.Condemned++
-	return n
-}
-
 // Lost tells that the answer of a question that was served is no longer there: its entry goes.
 func (p *Partition) Lost(q *Question) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.remove(q.entry)
-	p.counts.Verdicts[Served]--
-	p.counts.Verdicts[Unlike]++
+	p.counts.Lost++
 	q.Verdict, q.candidate = Unlike, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bursar/admin"
+	"bursar/cache/semantic"
 	"bursar/proxy"
 )
 
@@ -109,10 +110,11 @@ func (c *cacheClient) stats(names []string) error {
 		return err
 	}
 	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "team\troute\trequests\thits\thit rate\tof them shared\tsemantic\tsaved $\t")
+	fmt.Fprintln(t, "team\troute\trequests\thit rate\texact\tof them shared\tsemantic\tsemantic rate\tchecked\tsaved $\tof it semantic $\t")
 	for _, l := range r.Lines {
-		hits := l.Exact + l.Semantic
-		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.1f %%\t%d\t%d\t%s\t\n", l.Team, l.Route, l.Requests, hits, 100*float64(hits)/float64(l.Requests), l.Shared, l.Semantic, l.Saved.Dollars())
+		rate := func(n int64) string { return fmt.Sprintf("%.1f %%", 100*float64(n)/float64(l.Requests)) }
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%d\t%d\t%d\t%s\t%d\t%s\t%s\t\n",
+			l.Team, l.Route, l.Requests, rate(l.Exact+l.Semantic), l.Exact, l.Shared, l.Semantic, rate(l.Semantic), l.Checked, l.Saved.Dollars(), l.Meaning.Dollars())
 	}
 	_ = t.Flush()
 	s := &r.Store
@@ -123,7 +125,35 @@ func (c *cacheClient) stats(names []string) error {
 		fmt.Fprint(c.out, "; Redis does not answer at the moment, so all is a miss")
 	}
 	fmt.Fprintln(c.out)
+	c.semantic(r.Semantic)
 	return nil
+}
+
+// semantic prints how the semantic cache stands.
+func (c *cacheClient) semantic(r *admin.SemanticReport) {
+	if r == nil || r.Partitions == 0 {
+		fmt.Fprintln(c.out, "semantic: nothing was compared")
+		return
+	}
+	fmt.Fprintf(c.out, "\nsemantic: %d questions of %d answers in %d contexts, %d bytes; half the lookups within %s, 99 of 100 within %s\n",
+		r.Entries, r.Answers, r.Partitions, r.Bytes, r.Half, r.Most)
+	fmt.Fprint(c.out, "lookups by what came of them:")
+	for _, v := range semantic.Verdicts() {
+		if n := r.Verdicts[v.String()]; n > 0 {
+			fmt.Fprintf(c.out, " %s %d", v, n)
+		}
+	}
+	fmt.Fprintf(c.out, "\nchecks: %d answered, %d of them wrong; %d answers were reported\n\n", r.Checked, r.CheckedWrong, r.Condemned)
+	t := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "context\tlookups\tserved\tquestions\tanswers\tsamples\ttarget\testimate\tbound\t")
+	for _, l := range r.Busiest {
+		estimate, bound := "none yet", "none yet"
+		if l.Certified {
+			estimate, bound = fmt.Sprintf("%.2f %%", 100*l.Estimate), fmt.Sprintf("%.2f %%", 100*l.Bound)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%.2f %%\t%s\t%s\t\n", l.Name, l.Lookups, l.Served, l.Entries, l.Answers, l.Samples, 100*l.Target, estimate, bound)
+	}
+	_ = t.Flush()
 }
 
 func (c *cacheClient) why(names []string) error {
@@ -137,6 +167,11 @@ func (c *cacheClient) why(names []string) error {
 	fmt.Fprintf(c.out, "%s of team %s at %s: %s\n%s\n", w.ID, w.Team, w.At.UTC().Format(time.RFC3339), w.Cache, w.Because)
 	if w.Nearest != "" {
 		fmt.Fprintf(c.out, "compared with %s\n", w.Nearest)
+	}
+	if s := w.Semantic; s != nil {
+		fmt.Fprintf(c.out, "semantic: %s: %s\n", s.Verdict, s.Because)
+		fmt.Fprintf(c.out, "nearest cosine %.3f, verifier %.3f, conflict %s, words %s, confirmed %t, risk %.4f of at most %.4f, certified %t, checked with chance %.3f, max_false_hits %.3g, samples %d\n",
+			s.Nearest, s.Verifier, s.Conflict, s.Admission, s.Confirmed, s.Risk, s.Limit, s.Certified, s.Checked, s.Target, s.Samples)
 	}
 	return nil
 }

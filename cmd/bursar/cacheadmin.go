@@ -11,8 +11,9 @@ import (
 // cacheDeps join the admin address to the cache.
 func (g *gateway) cacheDeps() admin.Cache {
 	return admin.Cache{
-		Stats: g.stores.cache.Stats,
-		Purge: g.stores.cache.Purge,
+		Stats:    g.stores.cache.Stats,
+		Semantic: g.semantic.Stats,
+		Purge:    g.proxy.Purge,
 		Why: func(id string) (any, bool) {
 			why, missing := g.proxy.Why(id)
 			return why, !missing

@@ -36,18 +36,19 @@ type gatewayOptions struct {
 
 // gateway is a running gateway: every room opened and joined.
 type gateway struct {
-	options gatewayOptions
-	logger  *zap.Logger
-	ledger  *ledger.Ledger
-	keys    *keys.Ring
-	stores  stores
-	proxy   *proxy.Server
-	admin   *admin.Server
-	metrics *admin.Metrics
-	name    string          // in its fleet
-	shipper *ledger.Shipper // nil without a fleet's Postgres
-	audit   *selfAudit
-	events  *events.Sender
+	options  gatewayOptions
+	logger   *zap.Logger
+	ledger   *ledger.Ledger
+	keys     *keys.Ring
+	stores   stores
+	semantic *semantic.Cache
+	proxy    *proxy.Server
+	admin    *admin.Server
+	metrics  *admin.Metrics
+	name     string          // in its fleet
+	shipper  *ledger.Shipper // nil without a fleet's Postgres
+	audit    *selfAudit
+	events   *events.Sender
 
 	detector *events.Detector
 	undetect func()
@@ -90,8 +91,9 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if err := g.openEvents(g.name); err != nil {
 		return g, err
 	}
+	g.semantic = semantic.NewCache(semantic.CacheOptions{})
 	g.proxy = proxy.New(proxy.Rooms{
-		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Semantic: semantic.NewCache(semantic.CacheOptions{}), Budgets: g.stores.budgets, Ledger: g.ledger,
+		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Semantic: g.semantic, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
 		Gateway: g.name,
 		MaxBody: o.maxBody, ReadTimeout: o.readTimeout, SlowClient: o.slowClient, HoldLease: o.holdLease, Embedded: o.redis == "",
@@ -355,6 +357,7 @@ func scopeOf(s *policy.Who) admin.Scope {
 
 func (g *gateway) gauges() {
 	g.metrics.CacheStore(g.stores.cache.Stats)
+	g.metrics.Semantic(g.semantic.Stats)
 	g.metrics.Events(func() map[string]admin.EventTally {
 		all := map[string]admin.EventTally{}
 		for webhook, t := range g.events.Tallies() {
