@@ -25,6 +25,9 @@ type Provider struct {
 	Drop        bool   // drop what its dialect cannot carry, and say so; else such a request is refused
 	Unavailable string // why it cannot serve, "" if it can
 
+	// MarksPrompts tells whether beginnings of prompts are marked, where that pays, for the provider to keep in its cache.
+	MarksPrompts bool
+
 	host string // of BaseURL, with its port
 }
 
@@ -68,6 +71,10 @@ func (c *compiler) provider(name string, file *providerEntry) *Provider {
 		Timeouts: c.timeouts(name, file.Timeouts), Retries: usualRetries,
 	}
 	p.Drop = file.Unsupported.value == "drop"
+	p.MarksPrompts = p.Dialect == "anthropic" && file.PromptCache.value != "off"
+	if file.PromptCache.ok && p.Dialect != "anthropic" {
+		c.warn(file.PromptCache.at, "remove it", "provider %q: prompt_cache does nothing here: what the %s dialect keeps in its cache, the provider decides", name, p.Dialect)
+	}
 	if file.Retries.ok {
 		p.Retries = int(file.Retries.value)
 	}

@@ -25,3 +25,20 @@ func (p *Price) BreakEven(dropped, kept int64, at time.Time) int64 {
 	}
 	return int64(min((lowLost-1)/lowSaved+1, math.MaxInt64))
 }
+
+// CachePays returns the chance, in thousandths, from which on it pays to have a prefix of a prompt written to the provider's cache: the chance of
+// being read before the provider forgets it. A write costs more than no cache at all by some share of what a read then saves. It is more than
+// 1000 if it never pays, and 0 if a write costs no more than the input.
+func (p *Price) CachePays(prompt int64, at time.Time) int64 {
+	r := p.sheetAt(at).tier(prompt).standard
+	lost, saved := r.CacheWrite-r.Input, r.Input-r.CacheRead
+	switch {
+	case saved <= 0:
+		return 1001
+	case lost <= 0:
+		return 0
+	case lost > saved:
+		return 1001
+	}
+	return int64((1000*lost + saved - 1) / saved)
+}

@@ -30,3 +30,18 @@ func TestBreakEven(t *testing.T) {
 	f(Rates{}, 1000, 1000, 0)
 	f(claude, 1, math.MaxInt64/2, math.MaxInt64)
 }
+
+// A write at a quarter above the input that saves nine tenths when it is read must be read by more than every fourth of those that may.
+func TestCachePays(t *testing.T) {
+	f := func(r Rates, want int64) {
+		t.Helper()
+		if got := Flat("p", "m", r).CachePays(1000, time.Now()); got != want {
+			t.Errorf("%+v: from %d in 1000, want %d", r, got, want)
+		}
+	}
+	f(Rates{Input: 3_000_000, CacheRead: 300_000, CacheWrite: 3_750_000, Output: 15_000_000}, 278)
+	f(Rates{Input: 3_000_000, CacheRead: 300_000, CacheWrite: 6_000_000, Output: 15_000_000}, 1001)
+	f(Rates{Input: 1_250_000, CacheRead: 125_000, Output: 10_000_000}, 0)
+	f(Rates{Input: 1_250_000, Output: 10_000_000}, 1001) // a price list without a cache
+	f(Rates{}, 1001)
+}

@@ -20,7 +20,8 @@ type Envelope struct {
 	pieces   []piece // of all messages, in order
 	calls    []call  // of all messages, in order
 	opaque   bool
-	last     int // end of the last member of the request, where another can be inserted
+	marked   bool // the client marks what of the messages its provider is to cache
+	last     int  // end of the last member of the request, where another can be inserted
 
 	model, user string // kept over Reset: most requests of a process name the same few
 

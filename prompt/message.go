@@ -175,7 +175,7 @@ func (r *reader) inside(m *message) jsonspan.Value {
 func (r *reader) seal(m *message) {
 	switch f, _ := sealedFields.find(r.w.Key.Of(r.e.body)); f {
 	case inSealed:
-		m.sealed = true
+		m.sealed, r.e.marked = true, true
 	case inOpaque:
 		m.sealed, r.e.opaque = true, true
 	}

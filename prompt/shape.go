@@ -14,6 +14,7 @@ type Shape struct {
 	CapField     string // the member that the provider reads the cap from: max_tokens or max_completion_tokens; "" if that is not known
 	IncludeUsage bool   // ask for the usage chunk, if the request is a stream
 	Plan         TrimPlan
+	Marks        []Prefix // whose ends to mark for the provider's prompt cache
 }
 
 // Shape appends the edited body to dst and returns it. All edits are splices in one copy; every byte they do not touch is the
@@ -37,6 +38,7 @@ func (e *Envelope) Shape(s Shape, dst []byte) []byte {
 		p.text = append(p.text, edit.quoted.Of(e.plan.text)...)
 		p.replace(jsonspan.Span{Start: edit.span.Start - 1, End: edit.span.End + 1}, from)
 	}
+	e.markEnds(s.Marks)
 	return p.apply(dst, e.body)
 }
 

@@ -13,9 +13,10 @@ import (
 func (s *Server) shape(t *trip) {
 	t.enter(exchange.StepShape)
 	c := t.Decision.Candidates[t.candidate]
+	s.markPrefixes(t, c)
 	t.body = t.envelope.Shape(prompt.Shape{
 		Model: c.Model, Cap: t.cap, CapField: t.using.policy.Providers[c.Provider].OutputField,
-		IncludeUsage: t.Facts.Stream, Plan: t.plan,
+		IncludeUsage: t.Facts.Stream, Plan: t.plan, Marks: t.marks,
 	}, t.body[:0])
 	t.Outcome.Capped, t.Outcome.Trimmed = t.cap, t.plan.Removed
 }

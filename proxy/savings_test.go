@@ -6,7 +6,9 @@ import (
 
 	"bursar/exchange"
 	"bursar/internal/testkit"
+	"bursar/policy"
 	"bursar/pricing"
+	"bursar/prompt"
 
 	"pgregory.net/rapid"
 )
@@ -14,6 +16,7 @@ import (
 // TestSavingsSumToBaselineMinusCost to the nano-dollar, whatever was used, trimmed, hit, and whatever it costs.
 func TestSavingsSumToBaselineMinusCost(t *testing.T) {
 	s := new(Server)
+	using := &generation{policy: &policy.Policy{Providers: map[string]*policy.Provider{"p": {}, "marked": {MarksPrompts: true}}}}
 	rapid.Check(t, func(t *rapid.T) {
 		rate := func(name string) pricing.Pico { return pricing.Pico(rapid.Int64Range(0, 1e9).Draw(t, name)) }
 		price := func(name string) *pricing.Price {
@@ -26,12 +29,12 @@ func TestSavingsSumToBaselineMinusCost(t *testing.T) {
 			})
 		}
 		count := func(name string) int64 { return rapid.Int64Range(0, 1e6).Draw(t, name) }
-		x := &trip{hit: rapid.Bool().Draw(t, "hit")}
+		x := &trip{using: using, hit: rapid.Bool().Draw(t, "hit"), marks: make([]prompt.Prefix, rapid.IntRange(0, 3).Draw(t, "marks"))}
 		x.Start = time.Unix(1_795_000_000, 0)
 		x.Outcome.Trimmed = count("trimmed")
 		x.Outcome.Served = &exchange.Candidate{Price: price("served")}
 		if rapid.Bool().Draw(t, "has baseline") {
-			x.Decision.Baseline = &exchange.Candidate{Price: price("baseline")}
+			x.Decision.Baseline = &exchange.Candidate{Provider: rapid.SampledFrom([]string{"p", "marked"}).Draw(t, "provider"), Price: price("baseline")}
 		}
 		usage := pricing.Usage{
 			Input: count("in"), CacheRead: count("cached"), CacheWrite: count("written"), Output: count("out"), Reasoning: count("thought"),
@@ -50,10 +53,33 @@ func TestSavingsSumToBaselineMinusCost(t *testing.T) {
 		if p := out.Served.Price; p != nil && !x.hit && out.Cost != p.Cost(&usage, x.Start) {
 			t.Fatalf("cost %d, want %d", out.Cost, p.Cost(&usage, x.Start))
 		}
+		if (len(x.marks) == 0 || x.hit) && out.Saved[exchange.LeverPromptCache] != 0 {
+			t.Fatalf("no marks of ours saved %d", out.Saved[exchange.LeverPromptCache])
+		}
 		if out.Trimmed == 0 && out.Saved[exchange.LeverTrim] != 0 || out.Saved[exchange.LeverTrim] < 0 {
 			t.Fatalf("trim of %d saved %d", out.Trimmed, out.Saved[exchange.LeverTrim])
 		}
 	})
+}
+
+// TestSavingsOfPromptCache: a write that nobody reads is a loss, and stands as one; what is read is a gain; and a baseline whose provider caches without
+// marks would have had the same.
+func TestSavingsOfPromptCache(t *testing.T) {
+	using := &generation{policy: &policy.Policy{Providers: map[string]*policy.Provider{"openai": {}, "anthropic": {MarksPrompts: true}}}}
+	claude := pricing.Flat("anthropic", "claude", pricing.Rates{Input: 3_000_000, CacheRead: 300_000, CacheWrite: 3_750_000, Output: 15_000_000})
+	f := func(baseline string, u pricing.Usage, wantCache, wantBaseline pricing.Nano) {
+		t.Helper()
+		x := &trip{using: using, marks: make([]prompt.Prefix, 1)}
+		x.Outcome.Served = &exchange.Candidate{Provider: "anthropic", Price: claude}
+		x.Decision.Baseline = &exchange.Candidate{Provider: baseline, Price: claude}
+		new(Server).price(x, u)
+		if out := &x.Outcome; out.Saved[exchange.LeverPromptCache] != wantCache || out.Baseline != wantBaseline || out.Saved.Sum() != out.Baseline-out.Cost {
+			t.Errorf("%+v: saved %v, baseline %d; want %d and %d", u, out.Saved, out.Baseline, wantCache, wantBaseline)
+		}
+	}
+	f("anthropic", pricing.Usage{Input: 10, CacheWrite: 1000}, -750_000, 3_030_000)
+	f("anthropic", pricing.Usage{Input: 10, CacheRead: 1000}, 2_700_000, 3_030_000)
+	f("openai", pricing.Usage{Input: 10, CacheRead: 1000}, 2_700_000, 330_000)
 }
 
 // TestSavingsOfTrim: what was cut out of the prompt is saved at the price of the model that served.

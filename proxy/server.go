@@ -18,6 +18,7 @@ import (
 	"bursar/ledger"
 	"bursar/policy"
 	"bursar/pricing"
+	"bursar/prompt"
 	"bursar/providers"
 	"bursar/tokens"
 
@@ -45,6 +46,7 @@ type Server struct {
 	reports  reports
 
 	calibration tokens.Calibration
+	recurrence  prompt.Recurrence // which prompts begin like others before them
 
 	books     sync.RWMutex // read while a row is booked, written while counters are restored from the rows
 	loading   sync.Mutex   // guards upstreams

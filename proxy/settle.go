@@ -24,7 +24,8 @@ func (s *Server) settle(t *trip) {
 
 // price works out what the answer cost, what it would have cost on the baseline, and which lever made the difference. The levers
 // telescope, so they sum to baseline minus cost to the nano-dollar: baseline on the untrimmed prompt, then the model that served
-// on the untrimmed prompt (route), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact).
+// on the untrimmed prompt (route), then with what its provider read and wrote because we marked it (prompt_cache, a loss where what was
+// written is never read), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact).
 func (s *Server) price(t *trip, usage pricing.Usage) {
 	out := &t.Outcome
 	out.Usage = usage
@@ -41,10 +42,14 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 		untrimmed.Input += out.Trimmed
 	}
 	served := out.Served.Price.Cost(&usage, t.Start)
-	routed := out.Served.Price.Cost(&untrimmed, t.Start)
+	marked, unmarked := out.Served.Price.Cost(&untrimmed, t.Start), t.unmarked(untrimmed)
+	routed := out.Served.Price.Cost(&unmarked, t.Start)
 	out.Baseline = routed
 	if b := t.Decision.Baseline; b != nil && b.Price != nil {
 		standard := untrimmed // tier and region are what the served provider said of itself
+		if p := t.using.policy.Providers[b.Provider]; p != nil && p.MarksPrompts {
+			standard = unmarked // others have a cache that needs no marks
+		}
 		standard.Tier, standard.Region = "", b.Region
 		out.Baseline = b.Price.Cost(&standard, t.Start)
 	}
@@ -58,7 +63,8 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 		out.Saved[lever] = served
 	}
 	out.Saved[exchange.LeverRoute] += out.Baseline - routed
-	out.Saved[exchange.LeverTrim] = routed - served
+	out.Saved[exchange.LeverPromptCache] = routed - marked
+	out.Saved[exchange.LeverTrim] = marked - served
 }
 
 // cancel gives back the hold of a candidate that failed. If the client left while the provider had the prompt, its cost is not

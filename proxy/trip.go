@@ -65,8 +65,9 @@ type trip struct {
 	sunk       pricing.Nano // what candidates that failed before may have billed; part of the cost
 	cap        int64        // output cap sent to the candidate
 	plan       prompt.TrimPlan
-	body       []byte   // the shaped body
-	dropped    []string // members that the target's dialect has nothing for, and that were left out
+	marks      []prompt.Prefix // beginnings of the prompt that the provider is to keep, as we marked them
+	body       []byte          // the shaped body
+	dropped    []string        // members that the target's dialect has nothing for, and that were left out
 
 	streaming bool // the answer goes on after the handler returned
 	stepAt    time.Time
@@ -99,12 +100,12 @@ func (t *trip) enter(step exchange.Step) {
 func (t *trip) release() {
 	const keep = 256 << 10
 	envelope, body, seeded, recorded, charges, touched := t.envelope, t.body, t.seeded, t.recorded, t.charges[:0], t.touched[:0]
-	limits, slowed, counted, parts := t.limits[:0], t.slowed[:0], t.counted[:0], t.parts[:0]
+	limits, slowed, counted, parts, marks := t.limits[:0], t.slowed[:0], t.counted[:0], t.parts[:0], t.marks[:0]
 	envelope.Reset()
 	t.forget()
 	if cap(body) > keep {
 		body = nil
 	}
-	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], recorded: recorded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted, parts: parts}
+	*t = trip{envelope: envelope, body: body[:0], seeded: seeded[:0], recorded: recorded[:0], charges: charges, touched: touched, limits: limits, slowed: slowed, counted: counted, parts: parts, marks: marks}
 	trips.Put(t)
 }

@@ -6,7 +6,8 @@
 // Each line of the file is a conversation, {"id": "FAMILY-...", "messages": [...]}; every assistant message in it was one call, with what
 // stood before it as the prompt. Cost is that of the input alone: what the prompt has in common with the one before is read from the cache,
 // if it is long enough to be cached, and the rest is written to it. The cache is warm all through a conversation. The limit of a window is
-// half of what the conversation grows to. The last line is JSON.
+// half of what the conversation grows to. After that come the marks that a provider of Anthropic's API wants: what they save, and what they cost where nothing
+// comes again. The last line is JSON.
 package main
 
 import (
@@ -84,7 +85,7 @@ func run(file string) error {
 		return err
 	}
 	defer f.Close()
-	sums := map[string][]sum{}
+	sums, conversations := map[string][]sum{}, map[string][]*conversation{}
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -96,6 +97,7 @@ func run(file string) error {
 		if sums[family] == nil {
 			sums[family] = make([]sum, len(strategies))
 		}
+		conversations[family] = append(conversations[family], &c)
 		if err := c.replay(counter, sums[family]); err != nil {
 			return fmt.Errorf("conversation %s: %w", c.ID, err)
 		}
@@ -103,11 +105,17 @@ func run(file string) error {
 	if err := lines.Err(); err != nil {
 		return err
 	}
-	return print(sums)
+	result := map[string]float64{}
+	print(sums, result)
+	for _, family := range slices.Sorted(maps.Keys(conversations)) {
+		if err := promptCache(counter, family, conversations[family], result); err != nil {
+			return err
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
-func print(sums map[string][]sum) error {
-	result := map[string]float64{}
+func print(sums map[string][]sum, result map[string]float64) {
 	for _, family := range slices.Sorted(maps.Keys(sums)) {
 		all := sums[family]
 		fmt.Printf("%s: %d calls, %d prompt tokens\n%-22s %9s", family, all[0].calls, all[0].tokens, "trim", "tokens")
@@ -126,7 +134,6 @@ func print(sums map[string][]sum) error {
 		}
 		fmt.Println()
 	}
-	return json.NewEncoder(os.Stdout).Encode(result)
 }
 
 func change(now, before float64) float64 {

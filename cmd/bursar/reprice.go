@@ -200,9 +200,16 @@ func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 		untrimmed.Input += booked.Trimmed
 	}
 	now.Cost = price.Cost(&booked.Usage, at)
-	routed := price.Cost(&untrimmed, at)
-	others := booked.Saved.Sum() - booked.Saved[exchange.LeverRoute] - booked.Saved[exchange.LeverTrim]
-	now.Saved[exchange.LeverTrim] = routed - now.Cost
+	marked := price.Cost(&untrimmed, at)
+	now.Saved[exchange.LeverTrim] = marked - now.Cost
+	routed := marked
+	if booked.Saved[exchange.LeverPromptCache] != 0 { // without the gateway's marks its provider would have cached nothing
+		untrimmed.Input += untrimmed.CacheRead + untrimmed.CacheWrite + untrimmed.CacheWrite1h
+		untrimmed.CacheRead, untrimmed.CacheWrite, untrimmed.CacheWrite1h = 0, 0, 0
+		routed = price.Cost(&untrimmed, at)
+		now.Saved[exchange.LeverPromptCache] = routed - marked
+	}
+	others := booked.Saved.Sum() - booked.Saved[exchange.LeverRoute] - booked.Saved[exchange.LeverTrim] - booked.Saved[exchange.LeverPromptCache]
 	if booked.Saved[exchange.LeverRoute] == 0 {
 		now.Baseline = routed + others
 	} else {
