@@ -56,6 +56,7 @@ type LeasedOptions struct {
 	Calls   bool             // take no slices: each hold is a call to Redis
 	Servers *Servers         // watches the client's connections; without it a restart is noticed by the next pulse only
 	Pulse   time.Duration    // how often idle money is looked for; default 100 ms
+	Idle    time.Duration    // what was not drawn on for so long gives its money back; default 1 s
 	Grace   time.Duration    // how long after a restart of Redis grants wait for gateways that have not told it what they know; default 5 s
 	Clock   func() time.Time // default time.Now
 
@@ -91,6 +92,9 @@ func NewLeased(r *Redis, o LeasedOptions) (*Leased, error) {
 	}
 	if o.Pulse == 0 {
 		o.Pulse = 100 * time.Millisecond
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Second
 	}
 	if o.Grace == 0 {
 		o.Grace = 5 * time.Second

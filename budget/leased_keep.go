@@ -52,7 +52,6 @@ func (l *Leased) Drain(ctx context.Context) {
 }
 
 const (
-	idleAfter   = time.Second            // what was not drawn on for so long gives its money back
 	reportEvery = 500 * time.Millisecond // of what was spent, unless a fill told it
 	wantedFor   = 2 * time.Second        // how long a counter without room gets no slices
 	purseLasts  = time.Minute            // unused
@@ -131,7 +130,7 @@ func (l *Leased) due(s *slice, now time.Time) (a ask, due bool) {
 		return a, false
 	}
 	wanted := l.isWanted(s)
-	a.give = s.idle() > 0 && (s.retired || wanted || now.Sub(s.purse.used) > idleAfter)
+	a.give = s.idle() > 0 && (s.retired || wanted || now.Sub(s.purse.used) > l.options.Idle)
 	if wanted {
 		s.purse.near = now.Add(nearFor)
 	}
@@ -169,7 +168,7 @@ func (l *Leased) endDue(ctx context.Context) {
 	l.mu.Lock()
 	var over []*slice
 	for _, s := range l.slices {
-		if s.open == 0 && now.Sub(s.purse.used) > idleAfter && s.busy == nil && s.purse.filling == nil {
+		if s.open == 0 && now.Sub(s.purse.used) > l.options.Idle && s.busy == nil && s.purse.filling == nil {
 			l.retire(s)
 		}
 		if s.ends() && s.busy == nil && (!s.unsure || s.spent == 0) {

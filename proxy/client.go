@@ -17,6 +17,7 @@ type clientConn struct {
 	mu       sync.Mutex
 	upstream io.Closer
 	gone     bool
+	unread   bool // the client may still be sending what it was refused for
 }
 
 // Attach publishes the upstream connection of the request in flight. False means that the client is already gone: the caller
@@ -81,11 +82,18 @@ func (c *clientConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the connection.
+// Close closes the connection. Where the client may still be sending what it was refused for, only our half is closed at first: a close
+// with bytes unread resets the connection, and the client would never see why it was refused.
 func (c *clientConn) Close() error {
 	if c.onClose != nil {
 		c.onClose()
 	}
 	c.hangUp()
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && c.unread && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingers)) == nil {
+		_, _ = io.Copy(io.Discard, c.Conn)
+	}
 	return c.Conn.Close()
 }
+
+// lingers is how long a client may take to see that it has been refused.
+const lingers = 5 * time.Second
