@@ -1,6 +1,9 @@
 package dialect
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+)
 
 // ask is a chat completion as we write it for a client of another API: the hub that all of them meet at.
 type ask struct {
@@ -143,4 +146,13 @@ func set(rest map[string]json.RawMessage, places map[string]*json.RawMessage) {
 		*place = given(rest[name])
 		delete(rest, name)
 	}
+}
+
+// why says what is wrong with a member's form, in the API's words.
+func why(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return " whose `" + wrong.Field + "` is no " + wrong.Value
+	}
+	return ""
 }

@@ -43,6 +43,7 @@ type ClientStream interface {
 type Asked struct {
 	Model  string // from the URL, "" if the body names it
 	Stream bool   // the URL asks for a stream
+	Count  bool   // only the prompt's tokens are asked for
 }
 
 // Reply is what an answer is made with, beside what was answered.
@@ -51,4 +52,5 @@ type Reply struct {
 	ID      string // of the request, req_...: ids that the API wants are made of it
 	Model   string // the model that was asked for
 	Created int64  // Unix seconds
+	Array   bool   // a stream is one JSON array, as Gemini's is where the URL does not say alt=sse
 }

@@ -12,14 +12,14 @@ import (
 	"bursar/exchange"
 )
 
-// goldenClients are the clients whose golden files are in testdata under their names.
-var goldenClients = []*Client{&responses}
+// goldenClients are the clients whose golden files are in testdata/clients under their names.
+var goldenClients = []*Client{&Responses, &GenerateContent}
 
 // TestClientsGolden: each file has requests, hub answers and hub streams, and what becomes of each behind it. An answer or a stream is one to
 // the request above it. The line `fault` in a stream ends it as a gateway does.
 func TestClientsGolden(t *testing.T) {
 	for _, client := range goldenClients {
-		files, err := filepath.Glob("testdata/" + client.Name + "/*.txt")
+		files, err := filepath.Glob("testdata/clients/" + client.Name + "/*.txt")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("no golden files of %s: %v", client.Name, err)
 		}
@@ -73,6 +73,7 @@ func spoken(client *Client) func(t *testing.T, s section) string {
 			}
 			return indented(t, body)
 		case "stream":
+			reply.Array = strings.Contains(how, "array")
 			return streamed(t, client.NewStream(reply), s.text)
 		}
 		t.Fatalf("section %q is none of request, answer and stream", s.name)
@@ -116,7 +117,7 @@ func askedBy(client *Client, how string) Asked {
 // chat completion by the dialects of providers, or refused by them.
 func FuzzClients(f *testing.F) {
 	for _, client := range goldenClients {
-		files, _ := filepath.Glob("testdata/" + client.Name + "/*.txt")
+		files, _ := filepath.Glob("testdata/clients/" + client.Name + "/*.txt")
 		for _, file := range files {
 			text, err := os.ReadFile(file)
 			if err != nil {
@@ -147,26 +148,39 @@ func fuzzClient(t *testing.T, client *Client, text []byte) {
 	if json.Valid(text) && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) { // the others are refused before
 		if chat, fault := client.Request(text, askedBy(client, "")); fault == nil {
 			valid("request", chat)
-			if body, _, fault := anthropic.Request(chat, Options{Drop: true}); fault == nil {
-				valid("request of anthropic", body)
+			for _, name := range Names() {
+				d, _ := Find(name)
+				if d == nil { // openai needs no translation
+					continue
+				}
+				if body, _, fault := d.Request(chat, Options{Drop: true}); fault == nil {
+					valid("request of "+name, body)
+				}
 			}
 		}
 	}
 	if body, err := client.Answer(text, reply); err == nil {
 		valid("answer", body)
 	}
-	stream := client.NewStream(reply)
-	var out []byte
+	out := fuzzStream(client.NewStream(reply), text)
+	for line := range bytes.Lines(out) {
+		if data, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("data: ")); ok {
+			valid("event", data)
+		}
+	}
+	if client == &GenerateContent {
+		reply.Array = true
+		valid("array", fuzzStream(client.NewStream(reply), text))
+	}
+}
+
+// fuzzStream gives the lines of a text to a stream, and ends it.
+func fuzzStream(stream ClientStream, text []byte) (out []byte) {
 	for line := range bytes.Lines(text) {
 		var err error
 		if out, err = stream.Event(out, bytes.TrimSpace(line)); err != nil {
 			break
 		}
 	}
-	out = stream.Fault(out, brokenStream, "req_7")
-	for line := range bytes.Lines(out) {
-		if data, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("data: ")); ok {
-			valid("event", data)
-		}
-	}
+	return stream.Fault(out, brokenStream, "req_7")
 }

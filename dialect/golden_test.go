@@ -41,26 +41,7 @@ func TestGolden(t *testing.T) {
 			continue
 		}
 		t.Run(name+"/"+filepath.Base(file), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out strings.Builder
-			for _, s := range sections(string(text)) {
-				if strings.HasPrefix(s.name, "want") {
-					continue
-				}
-				fmt.Fprintf(&out, "-- %s --\n%s-- want %s --\n%s", s.name, s.text, s.name, translated(t, d, s))
-			}
-			if *update {
-				if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if out.String() != string(text) {
-				t.Errorf("%s differs; look at it with go test ./dialect -update and git diff\n%s", file, out.String())
-			}
+			golden(t, file, func(t *testing.T, s section) string { return translated(t, d, s) })
 		})
 	}
 }

@@ -31,8 +31,11 @@ func kind(raw json.RawMessage) string {
 	var of struct {
 		Type string `json:"type"`
 	}
-	if json.Unmarshal(raw, &of) != nil || of.Type == "" {
-		return nativeType
+	if json.Unmarshal(raw, &of) == nil && of.Type != "" {
+		return of.Type
 	}
-	return of.Type
+	if all, ok := membersOf(raw); ok && len(all) > 0 { // Google names a thing by the member that holds it
+		return all[len(all)-1].name
+	}
+	return nativeType
 }

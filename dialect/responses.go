@@ -1,13 +1,14 @@
 package dialect
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
 )
 
-// responses is OpenAI's Responses API, as its clients speak it. Its errors have the form of chat completions'.
-var responses = Client{
+// Responses is OpenAI's Responses API, as its clients speak it. Its errors have the form of chat completions'.
+var Responses = Client{
 	Name:      "responses",
 	Request:   responsesRequest,
 	Answer:    responsesAnswer,
@@ -175,6 +176,12 @@ func unseal(text string) (s sealed, ours bool) {
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(data)
 	return s, err == nil && json.Unmarshal(raw, &s) == nil
+}
+
+// sealedWithin tells whether a client's body holds what we have sealed, as itself or in base64: no provider can read it, so that such a body goes
+// through the hub even to a target that speaks the client's own dialect.
+func sealedWithin(body []byte) bool {
+	return bytes.Contains(body, []byte(sealPrefix)) || bytes.Contains(body, []byte("YnVyc2FyMS")) // without its last letters, which depend on what follows
 }
 
 // responsesID makes an id of the request's.

@@ -9,6 +9,7 @@ func responsesAnswer(chat []byte, r Reply) ([]byte, error) {
 		return nil, err
 	}
 	out := newResponse(r)
+	out.Model = in.modelOr(r.Model)
 	said := in.Choices[0]
 	items := responseItems{id: r.ID}
 	if thoughts := sealing(&said.Message); thoughts != nil || said.Message.thought() != "" {

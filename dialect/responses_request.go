@@ -12,7 +12,7 @@ import (
 func responsesRequest(body []byte, _ Asked) ([]byte, *exchange.Fault) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, malformed("body", "a JSON object: "+err.Error())
+		return nil, malformed("body", "a JSON object"+why(err))
 	}
 	t := responsesTranslation{rest: in, out: ask{Messages: []askMessage{}}}
 	for _, step := range []func() *exchange.Fault{t.stateless, t.members, t.input, t.tools, t.choice, t.format, t.reasoning, t.include} {
@@ -124,7 +124,7 @@ type inputItem struct {
 func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fault {
 	var item inputItem
 	if err := json.Unmarshal(raw, &item); err != nil {
-		return malformed(at, "an item of the Responses API: "+err.Error())
+		return malformed(at, "an item of the Responses API"+why(err))
 	}
 	switch item.Type {
 	case "", "message":
@@ -284,7 +284,7 @@ func (t *responsesTranslation) content(raw json.RawMessage, at string) (any, *ex
 	for k, raw := range parts {
 		var p inputPart
 		if err := json.Unmarshal(raw, &p); err != nil {
-			return nil, malformed(fmt.Sprintf("%s[%d]", at, k), "a part of a content: "+err.Error())
+			return nil, malformed(fmt.Sprintf("%s[%d]", at, k), "a part of a content"+why(err))
 		}
 		out = append(out, t.part(&p, raw))
 	}
@@ -331,7 +331,7 @@ func (t *responsesTranslation) tools() *exchange.Fault {
 	for i, raw := range tools {
 		var tool functionTool
 		if err := json.Unmarshal(raw, &tool); err != nil {
-			return malformed(fmt.Sprintf("tools[%d]", i), "a tool: "+err.Error())
+			return malformed(fmt.Sprintf("tools[%d]", i), "a tool"+why(err))
 		}
 		if tool.Type != "function" {
 			t.out.Tools = append(t.out.Tools, native{Type: nativeType, Dialect: "responses", Tool: raw})
@@ -405,7 +405,7 @@ func (t *responsesTranslation) format() *exchange.Fault {
 		} `json:"format"`
 	}
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return malformed("text", "an object with a format: "+err.Error())
+		return malformed("text", "an object with a format"+why(err))
 	}
 	t.out.Verbosity = given(text.Verbosity)
 	switch f := text.Format; {
@@ -433,7 +433,7 @@ func (t *responsesTranslation) reasoning() *exchange.Fault {
 		Effort *string `json:"effort"`
 	}
 	if err := json.Unmarshal(raw, &reasoning); err != nil {
-		return malformed("reasoning", "an object with an effort: "+err.Error())
+		return malformed("reasoning", "an object with an effort"+why(err))
 	}
 	if reasoning.Effort != nil {
 		t.out.Effort = *reasoning.Effort

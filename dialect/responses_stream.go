@@ -66,6 +66,7 @@ func (s *responsesStream) Event(dst, data []byte) ([]byte, error) {
 	if given(chunk.Error) != nil {
 		return s.failed(dst, chunk.Error), nil
 	}
+	s.out.Model = chunk.modelOr(s.out.Model)
 	dst = s.begin(dst)
 	if chunk.Usage != nil {
 		s.usage = chunk.Usage

@@ -17,6 +17,14 @@ type told struct {
 	Error   json.RawMessage `json:"error"`
 }
 
+// modelOr is the model that answered, as far as it says so, else the one that was asked for.
+func (t *told) modelOr(asked string) string {
+	if t.Model != "" {
+		return t.Model
+	}
+	return asked
+}
+
 type toldChoice struct {
 	Index    int         `json:"index"`
 	Message  toldMessage `json:"message"`

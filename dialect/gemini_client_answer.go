@@ -1,0 +1,152 @@
+package dialect
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
+
+// geminiClientAnswer carries a whole answer back.
+func geminiClientAnswer(chat []byte, r Reply) ([]byte, error) {
+	in, err := hear(chat)
+	if err != nil {
+		return nil, err
+	}
+	out := googleAnswer{Model: in.modelOr(r.Model), ID: responsesID("resp", r.ID), Usage: googleUsageOf(in.Usage)}
+	shown := showsThoughts(r.Request)
+	for i := range in.Choices {
+		c := &in.Choices[i]
+		cand := googleCandidate{Index: c.Index, FinishReason: googleFinish(c.Finish), Content: googleSaid{Role: "model"}}
+		thought := googleThought{keep: sealed{ThinkingBlocks: c.Message.ThinkingBlocks, Reasoning: c.Message.thought()}, extra: given(c.Message.Extra)}
+		if shown && c.Message.thought() != "" {
+			cand.add(googleWord{Text: orNull(c.Message.thought()), Thought: true})
+		}
+		if text := string(c.Message.Content) + c.Message.Refusal; text != "" {
+			word := googleWord{Text: &text}
+			if len(c.Message.ToolCalls) == 0 {
+				word.Signature = thought.signature(nil)
+			}
+			cand.add(word)
+		}
+		for _, call := range c.Message.ToolCalls {
+			cand.call(&call, &thought)
+		}
+		if c.Message.Refusal != "" {
+			cand.FinishReason = "SAFETY"
+		}
+		cand.end(&thought)
+		if c.LogProbs != nil {
+			cand.logProbs(c.LogProbs.Content)
+		}
+		out.Candidates = append(out.Candidates, cand)
+	}
+	return encode(nil, &out), nil
+}
+
+// showsThoughts tells whether the client wants to see thoughts.
+func showsThoughts(request []byte) bool {
+	var asked struct {
+		Config struct {
+			Thinking struct {
+				Include bool `json:"includeThoughts"`
+			} `json:"thinkingConfig"`
+		} `json:"generationConfig"`
+	}
+	return json.Unmarshal(camelCased(request), &asked) == nil && asked.Config.Thinking.Include
+}
+
+// googleThought is what was thought, to come back with the conversation in the thoughtSignature of the first part that follows it.
+type googleThought struct {
+	keep  sealed
+	extra json.RawMessage // Google's own signature of the message's text
+}
+
+// signature is what the next part carries: Google's own signature as it came, else all that was thought, sealed. It is told once.
+func (t *googleThought) signature(extra json.RawMessage) string {
+	if own := ownSignature(extra); own != "" {
+		t.keep = sealed{} // it tells Google all
+		return own
+	}
+	own, keep := ownSignature(t.extra), t.keep
+	*t = googleThought{}
+	switch {
+	case own != "":
+		return own
+	case len(keep.ThinkingBlocks) > 0:
+		keep.Reasoning = "" // they hold it
+	case keep.Reasoning == "":
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString([]byte(*keep.seal())) // clients read it as bytes
+}
+
+// ownSignature reads Google's signature.
+func ownSignature(extra json.RawMessage) string {
+	var e struct {
+		Google struct {
+			Signature string `json:"thought_signature"`
+		} `json:"google"`
+	}
+	if len(extra) == 0 || json.Unmarshal(extra, &e) != nil {
+		return ""
+	}
+	return e.Google.Signature
+}
+
+func (c *googleCandidate) add(word googleWord) { c.Content.Parts = append(c.Content.Parts, word) }
+
+// call adds a call. Arguments that are no object are none in Google's API, which says so in its own way.
+func (c *googleCandidate) call(call *toldCall, thought *googleThought) {
+	args := json.RawMessage(strings.TrimSpace(call.Function.Arguments))
+	if len(args) == 0 {
+		args = json.RawMessage("{}")
+	}
+	if args[0] != '{' || !json.Valid(args) {
+		c.FinishReason, c.Message = "MALFORMED_FUNCTION_CALL", "Malformed function call: "+call.Function.Name+"("+call.Function.Arguments+")"
+		return
+	}
+	c.add(googleWord{Call: &googleCall{ID: call.ID, Name: call.Function.Name, Args: args}, Signature: thought.signature(given(call.Extra))})
+}
+
+// end makes sure that there is a part, as clients ask for: an empty text that carries what nothing else has.
+func (c *googleCandidate) end(thought *googleThought) {
+	signature := ""
+	if c.FinishReason != "MALFORMED_FUNCTION_CALL" {
+		signature = thought.signature(nil)
+	}
+	if len(c.Content.Parts) == 0 || signature != "" {
+		c.add(googleWord{Text: new(string), Signature: signature})
+	}
+}
+
+// logProbs adds log probabilities.
+func (c *googleCandidate) logProbs(all []json.RawMessage) {
+	type probable struct {
+		Token   string      `json:"token"`
+		LogProb json.Number `json:"logprob"`
+	}
+	out := &googleLogProbs{Top: []googleTop{}, Chosen: []googleLogProb{}}
+	sum := 0.0
+	for _, raw := range all {
+		var p struct {
+			probable
+			Top []probable `json:"top_logprobs"`
+		}
+		if json.Unmarshal(raw, &p) != nil {
+			return
+		}
+		out.Chosen = append(out.Chosen, googleLogProb(p.probable))
+		top := googleTop{[]googleLogProb{}}
+		for _, alternative := range p.Top {
+			top.Candidates = append(top.Candidates, googleLogProb(alternative))
+		}
+		out.Top = append(out.Top, top)
+		likely, _ := p.LogProb.Float64()
+		sum += likely
+	}
+	if len(out.Chosen) == 0 {
+		return
+	}
+	mean := sum / float64(len(out.Chosen))
+	c.LogProbs, c.AvgLogProbs = out, &mean
+}

@@ -1,0 +1,356 @@
+package dialect
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"bursar/exchange"
+)
+
+// geminiClientRequest carries a request of generateContent over to a chat completion.
+func geminiClientRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
+	var in map[string]json.RawMessage
+	if err := json.Unmarshal(camelCased(body), &in); err != nil {
+		return nil, malformed("body", "a JSON object"+why(err))
+	}
+	if whole := given(in["generateContentRequest"]); a.Count && whole != nil {
+		in = nil
+		if json.Unmarshal(whole, &in) != nil {
+			return nil, malformed("generateContentRequest", "an object")
+		}
+	}
+	t := geminiClientTranslation{rest: in, out: ask{Model: a.Model, Messages: []askMessage{}, Stream: a.Stream}}
+	if a.Stream {
+		t.out.StreamOptions = &askStream{true}
+	}
+	for _, step := range []func() *exchange.Fault{t.system, t.contents, t.tools, t.choice, t.config, t.safety} {
+		if fault := step(); fault != nil {
+			return nil, fault
+		}
+	}
+	t.remains()
+	return encode(nil, &t.out), nil
+}
+
+// geminiClientTranslation is one request under way: rest holds the members that nothing was made of yet.
+type geminiClientTranslation struct {
+	rest map[string]json.RawMessage
+	out  ask
+	open []askCall // calls that no result has come for
+}
+
+// take takes a member out of rest; nil if it is not there or null.
+func (t *geminiClientTranslation) take(name string) json.RawMessage {
+	value := given(t.rest[name])
+	delete(t.rest, name)
+	return value
+}
+
+// googleContent is a message. Its parts are read one by one.
+type googleContent struct {
+	Role  string            `json:"role"`
+	Parts []json.RawMessage `json:"parts"`
+}
+
+// googlePart is a part as a client sends it: one of its members stands, beside thought and thoughtSignature.
+type googlePart struct {
+	Text            *string         `json:"text"`
+	Thought         bool            `json:"thought"`
+	Signature       string          `json:"thoughtSignature"`
+	Inline          *googleBlob     `json:"inlineData"`
+	File            *googleFile     `json:"fileData"`
+	Call            *googleCall     `json:"functionCall"`
+	Result          *googleResult   `json:"functionResponse"`
+	MediaResolution json.RawMessage `json:"mediaResolution"`
+	Metadata        json.RawMessage `json:"partMetadata"` // the client's own
+}
+
+type googleFile struct {
+	MimeType string `json:"mimeType"`
+	URI      string `json:"fileUri"`
+	Name     string `json:"displayName"`
+}
+
+// googleResult is what a function gave back: an object, and media beside it.
+type googleResult struct {
+	ID           string            `json:"id"`
+	Name         string            `json:"name"`
+	Response     json.RawMessage   `json:"response"`
+	Parts        []json.RawMessage `json:"parts"`
+	WillContinue bool              `json:"willContinue"`
+	Scheduling   string            `json:"scheduling"`
+}
+
+func (t *geminiClientTranslation) system() *exchange.Fault {
+	raw := t.take("systemInstruction")
+	if raw == nil {
+		return nil
+	}
+	var content googleContent
+	if err := json.Unmarshal(raw, &content); err != nil {
+		return malformed("systemInstruction", "an object with parts"+why(err))
+	}
+	parts := []any{}
+	for k, raw := range content.Parts {
+		at := fmt.Sprintf("systemInstruction.parts[%d]", k)
+		p, known, fault := readPart(raw, at)
+		if fault != nil {
+			return fault
+		}
+		if part := p.chat(raw, known); part != nil {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) > 0 {
+		t.out.Messages = append(t.out.Messages, askMessage{Role: "system", Content: contentOf(parts)})
+	}
+	return nil
+}
+
+func (t *geminiClientTranslation) contents() *exchange.Fault {
+	var contents []googleContent
+	if raw := t.take("contents"); raw == nil || json.Unmarshal(raw, &contents) != nil {
+		return malformed("contents", "an array of contents with parts")
+	}
+	for i := range contents {
+		var fault *exchange.Fault
+		c := &contents[i]
+		at := fmt.Sprintf("contents[%d]", i)
+		switch c.Role {
+		case "model":
+			fault = t.answered(c, i, at)
+		case "", "user", "function":
+			fault = t.asked(c, at)
+		default:
+			fault = malformed(at+".role", "user or model")
+		}
+		if fault != nil {
+			return fault
+		}
+	}
+	return nil
+}
+
+// answered carries an earlier answer over. Thoughts of a model of another provider travel sealed in a thoughtSignature.
+func (t *geminiClientTranslation) answered(c *googleContent, i int, at string) *exchange.Fault {
+	m := askMessage{Role: "assistant"}
+	parts := []any{}
+	for k, raw := range c.Parts {
+		where := fmt.Sprintf("%s.parts[%d]", at, k)
+		p, known, fault := readPart(raw, where)
+		if fault != nil {
+			return fault
+		}
+		extra := t.signature(&m, p.Signature)
+		switch {
+		case known && p.Call != nil:
+			call, fault := p.Call.chat(where)
+			if fault != nil {
+				return fault
+			}
+			if call.ID == "" { // chat completions tell calls apart by their ids
+				call.ID = fmt.Sprintf("%s%d_%d", madeUp, i, k)
+			}
+			call.Extra = extra
+			m.ToolCalls = append(m.ToolCalls, call)
+			continue
+		case known && p.Thought: // for people, but what is signed
+			continue
+		case extra != nil:
+			m.Extra = extra
+		}
+		if part := p.chat(raw, known); part != nil {
+			parts = append(parts, part)
+		}
+	}
+	if m.Content = contentOf(parts); m.Content == nil && len(m.ToolCalls) == 0 {
+		return nil
+	}
+	t.open = append(t.open, m.ToolCalls...)
+	t.out.Messages = append(t.out.Messages, m)
+	return nil
+}
+
+// signature opens what we have sealed into the message; what Google has signed is returned, to stand where it stood.
+func (t *geminiClientTranslation) signature(m *askMessage, text string) json.RawMessage {
+	if text == "" {
+		return nil
+	}
+	if plain, err := base64.StdEncoding.DecodeString(text); err == nil {
+		if s, ours := unseal(string(plain)); ours {
+			m.Reasoning += s.Reasoning
+			m.ThinkingBlocks = append(m.ThinkingBlocks, s.ThinkingBlocks...)
+			return nil
+		}
+	}
+	return encode(nil, map[string]any{"google": map[string]string{"thought_signature": text}})
+}
+
+// asked carries a user's turn over: what functions gave back first, each as a message of its own, then what the user says.
+func (t *geminiClientTranslation) asked(c *googleContent, at string) *exchange.Fault {
+	parts := []any{}
+	for k, raw := range c.Parts {
+		where := fmt.Sprintf("%s.parts[%d]", at, k)
+		p, known, fault := readPart(raw, where)
+		if fault != nil {
+			return fault
+		}
+		if known && p.Result != nil {
+			if fault := t.result(p.Result, where+".functionResponse"); fault != nil {
+				return fault
+			}
+			continue
+		}
+		if part := p.chat(raw, known); part != nil {
+			parts = append(parts, part)
+		}
+	}
+	if len(parts) > 0 {
+		t.out.Messages = append(t.out.Messages, askMessage{Role: "user", Content: contentOf(parts)})
+	}
+	return nil
+}
+
+// result carries over what a function gave back. It belongs to the call of its id or, as Google's clients may leave that out, to the first open
+// one of its name.
+func (t *geminiClientTranslation) result(r *googleResult, at string) *exchange.Fault {
+	id := r.ID
+	for i, call := range t.open {
+		if call.ID == r.ID || r.ID == "" && call.Function.Name == r.Name {
+			id = call.ID
+			t.open = append(t.open[:i:i], t.open[i+1:]...)
+			break
+		}
+	}
+	if id == "" {
+		return malformed(at, fmt.Sprintf("the result of a call in an earlier content; none of `%s` is open", r.Name))
+	}
+	text := compact(r.Response)
+	m := askMessage{Role: "tool", ToolCallID: id, Content: text}
+	if len(r.Parts) > 0 {
+		parts := []any{askPart{Type: "text", Text: text}}
+		for k, raw := range r.Parts {
+			p, known, fault := readPart(raw, fmt.Sprintf("%s.parts[%d]", at, k))
+			if fault != nil {
+				return fault
+			}
+			if part := p.chat(raw, known); part != nil {
+				parts = append(parts, part)
+			}
+		}
+		m.Content = parts
+	}
+	t.out.Messages = append(t.out.Messages, m)
+	return nil
+}
+
+func (c *googleCall) chat(at string) (askCall, *exchange.Fault) {
+	args := compact(c.Args)
+	if args == "null" {
+		args = "{}"
+	}
+	if args[0] != '{' {
+		return askCall{}, malformed(at+".functionCall.args", "an object")
+	}
+	return askCall{ID: c.ID, Type: "function", Function: toolFunction{c.Name, args}}, nil
+}
+
+// readPart reads a part. It is not known if it has members that we do not know: they may change its meaning.
+func readPart(raw json.RawMessage, at string) (p googlePart, known bool, fault *exchange.Fault) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	switch err := decoder.Decode(&p); {
+	case err == nil:
+		return p, true, nil
+	case strings.Contains(err.Error(), "unknown field"): // encoding/json has no type for it
+		return p, false, nil
+	default:
+		return p, false, malformed(at, "a part"+why(err))
+	}
+}
+
+// chat carries a part over, nil if it says nothing. What a chat completion has no form for stays as it is.
+func (p *googlePart) chat(raw json.RawMessage, known bool) any {
+	wrapped := native{Type: nativeType, Dialect: "gemini", Block: raw}
+	switch {
+	case !known:
+		return wrapped
+	case p.Text != nil:
+		if *p.Text == "" {
+			return nil
+		}
+		return askPart{Type: "text", Text: *p.Text}
+	case p.Inline != nil:
+		if part := p.Inline.chat(p.detail()); part != nil {
+			return *part
+		}
+	case p.File != nil:
+		if part := p.File.chat(p.detail()); part != nil {
+			return *part
+		}
+	case p.Call == nil && p.Result == nil: // a signature by itself
+		return nil
+	}
+	return wrapped
+}
+
+// detail is how closely the model is to look at an image.
+func (p *googlePart) detail() string {
+	level := strings.ToUpper(string(p.MediaResolution))
+	for _, d := range []string{"LOW", "HIGH"} {
+		if strings.Contains(level, d) {
+			return strings.ToLower(d)
+		}
+	}
+	return ""
+}
+
+// chat carries media that is part of the request over, nil if it cannot be.
+func (b *googleBlob) chat(detail string) *askPart {
+	data := strings.NewReplacer("-", "+", "_", "/").Replace(b.Data) // proto JSON takes the URL's alphabet too
+	url := "data:" + b.MimeType + ";base64," + data
+	kind, format, _ := strings.Cut(b.MimeType, "/")
+	switch {
+	case kind == "image":
+		return &askPart{Type: "image_url", Image: &askImage{url, detail}}
+	case kind == "audio" && audioFormats[format] != "":
+		return &askPart{Type: "input_audio", Audio: &askAudio{data, audioFormats[format]}}
+	case b.MimeType == "application/pdf":
+		name := b.Name
+		if name == "" {
+			name = "document.pdf" // OpenAI asks for one
+		}
+		return &askPart{Type: "file", File: &askFile{Name: name, Data: url}}
+	case kind == "text":
+		if text, err := base64.StdEncoding.DecodeString(data); err == nil && utf8.Valid(text) && len(text) > 0 {
+			return &askPart{Type: "text", Text: string(text)}
+		}
+	}
+	return nil
+}
+
+// audioFormats are the formats of audio that chat completions have.
+var audioFormats = map[string]string{"wav": "wav", "x-wav": "wav", "wave": "wav", "mp3": "mp3", "mpeg": "mp3"}
+
+// chat carries media at a public address over, nil if it cannot be: what is stored at Google can be read there alone.
+func (f *googleFile) chat(detail string) *askPart {
+	if !strings.HasPrefix(f.URI, "https://") && !strings.HasPrefix(f.URI, "http://") {
+		return nil
+	}
+	for _, own := range []string{"googleapis.com/", "youtube.com/", "youtu.be/"} {
+		if strings.Contains(f.URI, own) {
+			return nil
+		}
+	}
+	switch {
+	case strings.HasPrefix(f.MimeType, "image/"):
+		return &askPart{Type: "image_url", Image: &askImage{f.URI, detail}}
+	case f.MimeType == "application/pdf":
+		return &askPart{Type: "file", File: &askFile{Name: f.Name, URL: f.URI}}
+	}
+	return nil
+}
