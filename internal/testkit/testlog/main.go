@@ -1,7 +1,9 @@
-// Command testlog reads the output of `go test -json` and says what counts: how many tests passed, failed and were skipped. It fails
-// when a test was skipped for want of a server ("set BURSAR_TEST_..."): in CI they are all running.
+// Command testlog reads what `go test -json` printed and says what counts: how many tests passed, failed and were skipped. Of a test that
+// is in several logs the last one counts. It fails when a test failed, or was skipped for want of a server ("set BURSAR_TEST_..."): in CI
+// they are all running.
 //
-//	go test -json ./... >log; go run ./internal/testkit/testlog [-failed] log
+//	go test -json ./... >log; go run ./internal/testkit/testlog [-failed] [-without LLM] log [log of what was run again]
+//	go run ./internal/testkit/testlog -again log    # for each package that failed, a line: its path, and -run's pattern of its failed tests
 package main
 
 import (
@@ -9,70 +11,128 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 )
 
-// event is one line of go test -json.
-type event struct {
-	Action, Package, Test, Output string
-	Elapsed                       float64
+func main() {
+	failed := flag.Bool("failed", false, "print the output of failed tests too")
+	again := flag.Bool("again", false, "print what to run again, and nothing else")
+	without := flag.String("without", "", "a server that cannot be had here, as in BURSAR_TEST_NAME: tests that want it may be skipped")
+	flag.Parse()
+	r := results{}
+	for _, name := range flag.Args() {
+		if err := r.read(name); err != nil {
+			fmt.Fprintln(os.Stderr, "testlog:", err)
+			os.Exit(2)
+		}
+	}
+	if *again {
+		r.printAgain()
+		return
+	}
+	if !r.print(*failed, *without) {
+		os.Exit(1)
+	}
+}
+
+// results holds how tests ended. The result of a package has an empty test.
+type results map[test]*result
+
+type test struct{ Package, Test string }
+
+type result struct {
+	Action string // pass, fail or skip
+	output strings.Builder
+}
+
+// read adds the results of a log.
+func (r results) read(name string) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	started := results{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e struct {
+			test
+			Action, Output, ImportPath string
+		}
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Fprintln(os.Stderr, lines.Text()) // a build failure is no JSON
+			continue
+		}
+		if e.Action == "build-output" {
+			fmt.Fprint(os.Stderr, e.Output)
+			continue
+		}
+		one := started[e.test]
+		if one == nil {
+			one = &result{}
+			started[e.test] = one
+		}
+		switch e.Action {
+		case "output":
+			one.output.WriteString(e.Output)
+		case "pass", "fail", "skip":
+			one.Action = e.Action
+			r[e.test] = one
+		}
+	}
+	return lines.Err()
+}
+
+// printAgain prints, by package, the tests that failed; all of a package that failed outside of them.
+func (r results) printAgain() {
+	patterns := map[string][]string{}
+	for t, one := range r {
+		if one.Action != "fail" || strings.Contains(t.Test, "/") {
+			continue
+		}
+		if t.Test != "" {
+			patterns[t.Package] = append(patterns[t.Package], t.Test)
+		} else if _, known := patterns[t.Package]; !known {
+			patterns[t.Package] = nil
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(patterns)) {
+		pattern := "."
+		if names := patterns[name]; len(names) > 0 {
+			slices.Sort(names)
+			pattern = "^(" + strings.Join(names, "|") + ")$"
+		}
+		fmt.Println(name, pattern)
+	}
+}
+
+// print prints the sums, and tells whether all is as it should be.
+func (r results) print(failed bool, without string) bool {
+	count := map[string]int{}
+	var missed []string
+	for t, one := range r {
+		if t.Test != "" || one.Action == "fail" {
+			count[one.Action]++
+		}
+		switch {
+		case one.Action == "fail" && failed:
+			fmt.Printf("--- %s %s\n%s\n", t.Package, t.Test, one.output.String())
+		case one.Action == "skip" && t.Test != "" && missesServer(one.output.String(), without):
+			missed = append(missed, fmt.Sprintf("%s %s: %s", t.Package, t.Test, strings.TrimSpace(one.output.String())))
+		}
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped\n", count["pass"], count["fail"], count["skip"])
+	for _, s := range missed {
+		fmt.Println("skipped, though CI has what it needs:", s)
+	}
+	return count["fail"] == 0 && len(missed) == 0 && count["pass"] > 0
 }
 
 // missesServer tells whether a test was skipped for want of a server that it should have had.
 func missesServer(output, without string) bool {
 	return strings.Contains(output, "set BURSAR_TEST_") && (without == "" || !strings.Contains(output, "set BURSAR_TEST_"+without))
-}
-
-func main() {
-	failed := flag.Bool("failed", false, "print the output of failed tests too")
-	without := flag.String("without", "", "a server that cannot be had here, as in BURSAR_TEST_NAME: tests that want it may be skipped")
-	flag.Parse()
-	file, err := os.Open(flag.Arg(0))
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "testlog:", err)
-		os.Exit(2)
-	}
-	defer file.Close()
-	count := map[string]int{}
-	output := map[string]*strings.Builder{}
-	var skipped []string
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 16<<20)
-	for lines.Scan() {
-		var e event
-		if json.Unmarshal(lines.Bytes(), &e) != nil {
-			fmt.Println(lines.Text()) // a build failure is no JSON
-			continue
-		}
-		name := e.Package + " " + e.Test
-		switch e.Action {
-		case "output", "build-output":
-			if output[name] == nil {
-				output[name] = &strings.Builder{}
-			}
-			output[name].WriteString(e.Output)
-		case "pass", "fail", "skip":
-			if e.Test != "" {
-				count[e.Action]++
-			}
-			if e.Action == "fail" && *failed && output[name] != nil {
-				fmt.Printf("--- %s\n%s\n", name, output[name])
-			}
-			if e.Action == "skip" && e.Test != "" && output[name] != nil && missesServer(output[name].String(), *without) {
-				skipped = append(skipped, fmt.Sprintf("%s: %s", name, strings.TrimSpace(output[name].String())))
-			}
-		}
-	}
-	if err := lines.Err(); err != nil {
-		fmt.Fprintln(os.Stderr, "testlog:", err)
-		os.Exit(2)
-	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", count["pass"], count["fail"], count["skip"])
-	for _, s := range skipped {
-		fmt.Println("skipped, though CI has what it needs:", s)
-	}
-	if count["fail"] > 0 || len(skipped) > 0 || count["pass"] == 0 {
-		os.Exit(1)
-	}
 }
