@@ -54,7 +54,17 @@ type anthropicUsage struct {
 	Details *struct {
 		Thinking int64 `json:"thinking_tokens"`
 	} `json:"output_tokens_details"`
-	Tier string `json:"service_tier"`
+	Tier       string      `json:"service_tier"`
+	Iterations []iteration `json:"iterations"`
+}
+
+// iteration is one run of a model within a request. Usage leaves out what went into compacting the conversation and what an advisor said.
+type iteration struct {
+	Type    string `json:"type"`
+	Input   int64  `json:"input_tokens"`
+	Read    int64  `json:"cache_read_input_tokens"`
+	Written int64  `json:"cache_creation_input_tokens"`
+	Output  int64  `json:"output_tokens"`
 }
 
 // chat translates it. Prompt is everything that was in the prompt.
@@ -62,6 +72,14 @@ func (u *anthropicUsage) chat() *chatUsage {
 	c := &chatUsage{
 		Prompt: u.Input + u.Read + u.Written, Completion: u.Output,
 		Details: promptDetails{Cached: u.Read, Written: u.Written},
+	}
+	for _, i := range u.Iterations {
+		if i.Type == "compaction" || i.Type == "advisor_message" {
+			c.Prompt += i.Input + i.Read + i.Written
+			c.Completion += i.Output
+			c.Details.Cached += i.Read
+			c.Details.Written += i.Written
+		}
 	}
 	if u.Creation != nil {
 		c.Details.Written1h = u.Creation.Hour
