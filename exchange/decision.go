@@ -17,7 +17,9 @@ type Decision struct {
 	Cache      CacheMode
 	CacheTTL   time.Duration // how long the answer may be given again, if Cache allows it
 	Trim       Trim
-	Observed   []string // names of routes in mode observe that would have decided
+	// StopRepeats is after how many repetitions of one piece a streamed answer is ended; 0 is never.
+	StopRepeats int
+	Observed    []string // names of routes in mode observe that would have decided
 }
 
 // Candidate is one provider/model that can serve a request. Candidates are made when a policy loads and never change.

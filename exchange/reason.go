@@ -30,6 +30,7 @@ const (
 	ReasonProviderRefused        // the provider answered with a client error, passed on
 	ReasonClientGone             // the client left before the end
 	ReasonStreamBroken           // the provider's stream ended early
+	ReasonRepetition             // a stream that only repeated itself was ended
 	ReasonBadRequest             // the body or a header cannot be understood
 	ReasonUnauthorized           // no key, or not a known one
 	ReasonNotAllowed             // the key may not use what was asked for
@@ -43,7 +44,7 @@ const (
 var reasonNames = [reasonCount]string{
 	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
 	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "semantic_hit", "shared_hit", "not_cached", "answered", "fallback", "provider_failed",
-	"provider_refused", "client_gone", "stream_broken", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
+	"provider_refused", "client_gone", "stream_broken", "repetition", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
 	"orphaned", "internal",
 }
 

@@ -315,6 +315,9 @@ type routeEntry struct {
 	Cache choice `key:"cache" one:"on off refresh read" usual:"on if the policy caches"`
 	// How long answers to these requests may be given again.
 	CacheTTL span `key:"cache_ttl" usual:"the ttl of cache.exact" like:"10m"`
+	// End a streamed answer that only repeats itself: once its tail is one piece of at most 4,096 bytes that has come so many times in a row, over at least
+	// 2,048 bytes. Its last chunk has the finish reason `length`, and says `"bursar":{"ended":"repetition"}`.
+	StopRepetitionAfter whole `key:"stop_repetition_after" least:"10" most:"100000" usual:"never" like:"30"`
 	// `observe` logs what the route would do and changes nothing.
 	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
 }

@@ -17,7 +17,9 @@ type Route struct {
 	Cache    exchange.CacheMode // what the route lets the cache do; CacheOff if the policy caches nothing
 	CacheTTL time.Duration      // how long its answers may be given again; 0 if the policy caches nothing
 	Observe  bool               // log what it would do, change nothing
-	Line     int                // where it stands in the file
+	// StopRepeats is after how many repetitions of one piece a streamed answer is ended; 0 is never.
+	StopRepeats int
+	Line        int // where it stands in the file
 }
 
 // Escalate says where an answer goes that fails its checks. It is loaded, not acted on yet.
@@ -60,7 +62,7 @@ func (c *compiler) routes() {
 }
 
 func (c *compiler) route(file *routeEntry, where string) *Route {
-	r := &Route{Name: file.Name.value, Line: file.At.line, Observe: file.Mode.value == "observe", When: c.when(file.When, where+".when")}
+	r := &Route{Name: file.Name.value, Line: file.At.line, Observe: file.Mode.value == "observe", When: c.when(file.When, where+".when"), StopRepeats: int(file.StopRepetitionAfter.value)}
 	if file.To.value != Asked {
 		r.To = c.model(file.To, where+".to", Asked)
 	}

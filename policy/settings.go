@@ -121,6 +121,9 @@ func (s *settings) route(path string, r *Route) {
 	s.add(path+".to", to)
 	s.add(path+".cache", r.Cache.String())
 	s.add(path+".mode", modeText(r.Observe))
+	if r.StopRepeats > 0 {
+		s.add(path+".stop_repetition_after", strconv.Itoa(r.StopRepeats))
+	}
 	if e := r.Escalate; e != nil {
 		s.add(path+".escalate", fmt.Sprintf("to %s unless %s", e.To.Name, strings.Join(e.Unless, ", ")))
 	}

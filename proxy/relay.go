@@ -22,6 +22,7 @@ type relay struct {
 	asked  bool   // the client asked for usage
 	out    []byte // what goes to the client next
 	kept   []byte // the provider's bytes so far, for the cache; nil when not caching
+	guard  *guard // ends it if it only repeats itself; nil if its route wants none
 	deaf   bool   // its client has left, and others wait for the rest
 	closed bool
 	end    exchange.Reason // why the stream ended; ReasonNone while it goes on
@@ -35,7 +36,7 @@ const (
 
 // beginRelay hands a stream, whose first event has arrived, to fasthttp.
 func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
-	r := &relay{server: s, trip: t, answer: answer, asked: t.envelope.IncludeUsage()}
+	r := &relay{server: s, trip: t, answer: answer, asked: t.envelope.IncludeUsage(), guard: guardOf(t)}
 	if t.keepsAnswers() {
 		r.kept = make([]byte, 0, 4<<10)
 	}
@@ -149,6 +150,11 @@ func (r *relay) take(event *providers.Event) {
 	default:
 		r.out = passEvent(r.out, event, r.asked, r.trip.Outcome.Cost)
 	}
+	if r.guard != nil && r.end == exchange.ReasonNone && event.Kind == providers.KindChunk && r.answer.Stream.Finish() == "" {
+		if text, _ := r.answer.Stream.OutputText(); r.guard.sees(text) {
+			r.stopRepetition()
+		}
+	}
 }
 
 // keep keeps an event's bytes. An answer too large for that is nobody else's, unless others read it already.
@@ -194,35 +200,51 @@ func (r *relay) CloseWithError(err error) error {
 	if r.end == exchange.ReasonNone || err != nil && r.end != exchange.ReasonInternal {
 		r.end = exchange.ReasonClientGone
 	}
-	if r.end == exchange.ReasonClientGone {
+	out.Finish = stream.Finish()
+	switch r.end {
+	case exchange.ReasonClientGone:
 		stream.Rest()
+		out.Finish = stream.Finish()
+	case exchange.ReasonRepetition:
+		r.hangUp()
+		out.Finish = "repetition"
 	}
 	out.Reason = r.end
-	out.Finish = stream.Finish()
-	if usage, ok := stream.Usage(); ok {
-		out.Method = exchange.MethodReported
-		if short := r.counted() - usage.Completion(); !whole && short > 0 {
-			usage.Output += short // told before the stream was cut, and more came after
-			out.Method = exchange.MethodEstimate
-		}
-		r.server.price(t, usage)
-		r.server.calibrate(t)
-	} else {
-		r.server.price(t, pricing.Usage{Input: t.promptTokens(), Output: r.counted()})
-		out.Method = exchange.MethodEstimate
-	}
+	usage, method := r.used(whole)
+	out.Method = method
+	r.server.price(t, usage)
+	r.server.calibrate(t)
 	switch {
 	case whole && r.kept != nil && r.answer.Complete():
 		r.server.keep(t, r.kept, true)
 		if text, beyond := stream.OutputText(); beyond == 0 {
 			r.server.learn(t, text)
 		}
-	case whole && r.kept != nil:
+	case (whole || r.end == exchange.ReasonRepetition) && r.kept != nil:
 		t.scatter(t.answerOf(r.kept, true))
+	}
+	if r.guard != nil {
+		r.guard.release()
 	}
 	r.answer.Release()
 	r.server.end(t)
 	return nil
+}
+
+// used is what the stream has used, as far as it has told, else by our own count; and how that is known.
+func (r *relay) used(whole bool) (pricing.Usage, exchange.Method) {
+	usage, told := r.answer.Stream.Usage()
+	if !told {
+		return pricing.Usage{Input: r.trip.promptTokens(), Output: r.counted()}, exchange.MethodEstimate
+	}
+	if whole {
+		return usage, exchange.MethodReported
+	}
+	if short := r.counted() - usage.Completion(); short > 0 {
+		usage.Output += short // told before the stream was cut, and more came after
+		return usage, exchange.MethodEstimate
+	}
+	return usage, exchange.MethodReported
 }
 
 // counted is how many tokens of the answer have arrived, by our own count.

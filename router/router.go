@@ -58,7 +58,7 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 		} else if route == nil {
 			return exchange.Decision{Reason: exchange.ReasonInternal}, noRoute(p)
 		}
-		d.Rule, d.Cache, d.CacheTTL = route.Name, route.Cache, route.CacheTTL
+		d.Rule, d.Cache, d.CacheTTL, d.StopRepeats = route.Name, route.Cache, route.CacheTTL, route.StopRepeats
 		model, d.Reason = destination(p, route, asked)
 		if asked == nil && !route.When.AsksBudget() {
 			if staying := stay(p, f, model, t); staying != nil {
