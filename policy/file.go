@@ -55,6 +55,14 @@ type providerEntry struct {
 	// Name of the environment variable that holds the provider's key. Keys themselves never stand in this file. Without it,
 	// requests are sent without a key. If the variable is not set, the provider's targets are not used.
 	KeyEnv text `key:"key_env" like:"OPENAI_API_KEY"`
+	// A file that holds the key, such as a mounted secret; it is read again when it changes. For Google Cloud it may hold a service account's JSON, for
+	// Bedrock `ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]`, a credentials file, or a credential process's JSON.
+	KeyFile text `key:"key_file" like:"/run/secrets/openai"`
+	// Several keys, in place of key_env and key_file: requests are spread over them, each conversation staying with one. A key that meets a limit
+	// or is refused rests for a while, and another takes its place at once.
+	Keys list[credentialEntry] `key:"keys"`
+	// The region that Amazon's signatures are for, where the host does not tell.
+	Region text `key:"region" like:"eu-central-1"`
 	// Value of the `api-version` query parameter, for gateways that want one.
 	APIVersion text `key:"api_version" like:"2025-04-01-preview"`
 	// The field that the output cap is sent in. A cap that the client sends in the other one is renamed.
@@ -69,6 +77,20 @@ type providerEntry struct {
 	// Whether beginnings of prompts are marked for the provider to keep in its cache, where the dialect wants that (`anthropic`). `auto` marks those whose
 	// like have come again often enough, so that reading them saves more than writing them costs. Requests that mark something themselves are left as they are.
 	PromptCache choice `key:"prompt_cache" one:"auto off" usual:"auto"`
+}
+
+// One key of a provider. Give either key_env or key_file.
+type credentialEntry struct {
+	At place
+
+	// Name of the environment variable that holds the key.
+	KeyEnv text `key:"key_env" like:"OPENAI_API_KEY_2"`
+	// A file that holds the key.
+	KeyFile text `key:"key_file" like:"/run/secrets/openai-2"`
+	// Its share of the requests, beside the weights of the others.
+	Weight whole `key:"weight" least:"1" most:"1000" usual:"1"`
+	// The team whose own key it is: its requests are sent with its own keys alone, and nobody else's with them.
+	Team text `key:"team" names:"team" usual:"all teams that have no key of their own" like:"search"`
 }
 
 // Bounds on the phases of one call to a provider.

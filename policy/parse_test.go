@@ -55,7 +55,7 @@ func TestCompact(t *testing.T) {
 		{"yardstick", p.Yardstick.Target, "anthropic/claude-sonnet-4-5"},
 		{"team", *p.Teams["find"], Team{"find", "find@example.com", "F-1"}},
 		{"names", strings.Join(p.ModelNames(), " "), "large middle small"},
-		{"openai's key", p.Providers["openai"].Key, "key of OPENAI_API_KEY"},
+		{"openai's key", p.Providers["openai"].Keys[0].Value, "key of OPENAI_API_KEY"},
 		{"openai's cap field", p.Providers["openai"].OutputField, "max_completion_tokens"},
 		{"rack's cap field", p.Providers["rack"].OutputField, "max_tokens"},
 		{"timeouts", p.Providers["rack"].Timeouts, Timeouts{5 * time.Second, 2 * time.Minute, time.Minute, 10 * time.Minute}},

@@ -14,12 +14,12 @@ import (
 // Provider is a place that requests can go to.
 type Provider struct {
 	Name        string
-	Dialect     string // openai, anthropic, gemini, bedrock or azure
-	BaseURL     string // without a slash at the end
-	KeyEnv      string // environment variable that holds the key, "" if the provider needs none
-	Key         string // its value; never logged
-	APIVersion  string // sent as the api-version query parameter, "" for none
-	OutputField string // max_tokens or max_completion_tokens: how the output cap is sent
+	Dialect     string       // openai, anthropic, gemini, bedrock or azure
+	BaseURL     string       // without a slash at the end
+	Keys        []Credential // none if the provider needs none
+	Region      string       // what Amazon's signatures are for, "" for that of the host
+	APIVersion  string       // sent as the api-version query parameter, "" for none
+	OutputField string       // max_tokens or max_completion_tokens: how the output cap is sent
 	Timeouts    Timeouts
 	Retries     int    // further attempts on the same target before the first byte of an answer
 	Drop        bool   // drop what its dialect cannot carry, and say so; else such a request is refused
@@ -67,7 +67,7 @@ func (c *compiler) providers() {
 func (c *compiler) provider(name string, file *providerEntry) *Provider {
 	p := &Provider{
 		Name: name, Dialect: file.Dialect.value, BaseURL: strings.TrimRight(file.BaseURL.value, "/"),
-		KeyEnv: file.KeyEnv.value, APIVersion: file.APIVersion.value, OutputField: file.MaxTokensField.value,
+		Region: file.Region.value, APIVersion: file.APIVersion.value, OutputField: file.MaxTokensField.value,
 		Timeouts: c.timeouts(name, file.Timeouts), Retries: usualRetries,
 	}
 	p.Drop = file.Unsupported.value == "drop"
@@ -84,7 +84,7 @@ func (c *compiler) provider(name string, file *providerEntry) *Provider {
 	if p.OutputField == "" {
 		p.OutputField = outputField(p.host)
 	}
-	c.key(p, file)
+	c.credentials(p, file)
 	if file.Dialect.ok && !slices.Contains(spoken, p.Dialect) {
 		p.Unavailable = fmt.Sprintf("this version does not speak the %s dialect yet", p.Dialect)
 		c.warn(file.Dialect.at, "its targets load but are not used; many providers also offer an API of the openai dialect",
@@ -139,7 +139,7 @@ func (c *compiler) baseURL(file *providerEntry) (host string) {
 		c.problem(text.at, "write the address without ? and #; api_version has a key of its own", "base_url has a query or a fragment")
 	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/chat/completions"):
 		c.problem(text.at, "write it without /chat/completions", "base_url is the root of the API, not one of its calls")
-	case u.Scheme == "http" && file.KeyEnv.ok && !private(u.Hostname()):
+	case u.Scheme == "http" && (file.KeyEnv.ok || file.KeyFile.ok || file.Keys.ok) && !private(u.Hostname()):
 		c.warn(text.at, "write https://", "base_url sends the key over the network unencrypted")
 	}
 	return u.Host
@@ -154,24 +154,3 @@ func private(host string) bool {
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// key reads a provider's key from the environment. A missing one is no problem of the file: it may be set on another machine.
-func (c *compiler) key(p *Provider, file *providerEntry) {
-	name := file.KeyEnv
-	if !name.ok {
-		return
-	}
-	if !variableName.MatchString(name.value) {
-		if len(name.value) >= 16 { // perhaps a key of a shape we do not know
-			c.hide(name.value)
-		}
-		c.problem(name.at, "write the variable's name alone: key_env: OPENAI_API_KEY", "key_env is not the name of an environment variable: %s", quoted(name.value))
-		return
-	}
-	if p.Key = strings.TrimSpace(c.env(name.value)); p.Key == "" {
-		p.Unavailable = fmt.Sprintf("environment variable %s is not set", name.value)
-		if slices.Contains(spoken, p.Dialect) {
-			c.warn(name.at, "its targets are not used until it is", "provider %q: %s", p.Name, p.Unavailable)
-		}
-	}
-}

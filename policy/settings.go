@@ -66,7 +66,12 @@ func (s *settings) add(path, value string) { s.all = append(s.all, Setting{path,
 func (s *settings) provider(path string, p *Provider) {
 	s.add(path+".dialect", p.Dialect)
 	s.add(path+".base_url", p.BaseURL)
-	s.add(path+".key_env", p.KeyEnv)
+	for _, k := range p.Keys {
+		s.add(path+".keys", fmt.Sprintf("%s, weight %d, for %s", k.Name, k.Weight, either(k.Team, "all")))
+	}
+	if p.Region != "" {
+		s.add(path+".region", p.Region)
+	}
 	s.add(path+".api_version", p.APIVersion)
 	s.add(path+".output_field", p.OutputField)
 	s.add(path+".retries", strconv.Itoa(p.Retries))

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"bursar/dialect"
 )
 
 // attempt makes one request on one connection, as fasthttp's own transport does, but with the connection attached to the caller
@@ -20,7 +22,12 @@ import (
 // Of a stream, writing the request and waiting for the head may take FirstByte each, and what follows has a bound of its own for
 // each read. A plain answer has Total for everything: providers send its head only when all of it is generated, and a model that
 // reasons may need minutes.
-func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
+func (u *Upstream) attempt(c *Call, key *credential, deadline time.Time) (*Answer, *Failure) {
+	uri := u.path(c)
+	auth, err := key.headers(&outgoing{scheme: u.scheme, host: u.host, uri: uri, body: c.Body, now: u.cfg.Now()})
+	if err != nil {
+		return nil, &Failure{Cause: CauseCredential, Err: err}
+	}
 	line, failure := u.acquire(c.Caller)
 	if failure != nil {
 		return nil, failure
@@ -28,7 +35,7 @@ func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 	if err := line.conn.SetDeadline(u.headDeadline(c, deadline)); err != nil {
 		return nil, line.failed(err, false)
 	}
-	sent := u.send(line.conn, c)
+	sent := u.send(line.conn, c, uri, auth)
 	line.sentAt = time.Now()
 	patience := u.headDeadline(c, deadline)
 	if sent != nil {
@@ -38,7 +45,7 @@ func (u *Upstream) attempt(c *Call, deadline time.Time) (*Answer, *Failure) {
 	}
 	_ = line.conn.SetReadDeadline(patience) // fails on a connection that is closed, as reading from it does
 	line.reader = u.pool.AcquireReader(line.conn)
-	_, err := line.reader.Peek(1)
+	_, err = line.reader.Peek(1)
 	if err != nil && c.Stream && sent == nil && line.conn.left.Load() && line.conn.lookOnce() {
 		// The client left just as the stream began: its first events may be here, and are billed. They are read as those of a stream
 		// whose client leaves later.
@@ -99,12 +106,12 @@ func (u *Upstream) acquire(caller Caller) (*line, *Failure) {
 }
 
 // send writes the request.
-func (u *Upstream) send(conn *conn, c *Call) error {
+func (u *Upstream) send(conn *conn, c *Call, uri string, auth []dialect.Header) error {
 	req := fasthttp.AcquireRequest()
 	defer fasthttp.ReleaseRequest(req)
 	h := &req.Header
 	h.SetMethod(fasthttp.MethodPost)
-	h.SetRequestURI(u.path(c))
+	h.SetRequestURI(uri)
 	h.SetHost(u.host)
 	h.SetUserAgent("bursar")
 	h.SetContentType("application/json")
@@ -116,8 +123,8 @@ func (u *Upstream) send(conn *conn, c *Call) error {
 	for _, extra := range c.Headers {
 		h.Set(extra.Name, extra.Value)
 	}
-	for _, auth := range u.auth {
-		h.Set(auth.Name, auth.Value)
+	for _, a := range auth {
+		h.Set(a.Name, a.Value)
 	}
 	if c.RequestID != "" {
 		h.Set("X-Client-Request-Id", c.RequestID)

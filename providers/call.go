@@ -2,6 +2,7 @@ package providers
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -17,6 +18,9 @@ type Call struct {
 	RequestID string // sent as x-client-request-id, "" for none
 	Headers   []Header
 	Caller    Caller // who waits for the answer; nil if nobody can leave
+
+	Team         string // whose own keys serve it, if it has any
+	Conversation uint64 // all requests of one are sent with the same key, as far as it serves; 0 takes turns
 }
 
 // Header is one more header to send to the provider, such as openai-beta or traceparent.
@@ -59,20 +63,40 @@ func (u *Upstream) Call(c *Call) (*Answer, error) {
 
 func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 	deadline := time.Now().Add(u.cfg.Total)
-	free := 0 // attempts that do not count as retries
+	ring := u.ring(c.Team)
+	var tried []*credential // of this round
+	free := 0               // attempts that do not count as retries
+	stale := false
 	for n := 1; ; n++ {
-		answer, failure := u.attempt(c, deadline)
+		key, wait := u.pick(ring, c, tried)
+		if key == nil && wait > 0 && wait <= u.cfg.RetryWait && n-free <= u.cfg.Retries && pause(wait, c.Caller) {
+			key, wait = u.pick(ring, c, tried)
+		}
+		if key == nil {
+			return nil, &Failure{Target: c.Target, Cause: CauseLimited, Attempts: n - 1, RetryAfter: wait, several: len(ring) > 1, Err: errKeysRest(len(ring))}
+		}
+		answer, failure := u.attempt(c, key, deadline)
+		key.note(c.Target, failure, len(ring) == 1, u.cfg.Now())
 		if failure == nil {
 			answer.Attempts = n
 			return answer, nil
 		}
-		failure.Target, failure.Attempts = c.Target, n
-		if failure.stale && free == 0 {
+		failure.Target, failure.Attempts, failure.several = c.Target, n, len(ring) > 1
+		if failure.stale && !stale {
 			// The provider closed the connection while it lay in the pool, so it never saw the request. Those that lay there
 			// longer are no better: start from a fresh one.
+			stale = true
 			free++
 			u.pool.CloseIdleConnections()
 			continue
+		}
+		if failure.aboutKey() && len(ring) > 1 {
+			// Another key has limits, and perhaps an account, of its own: it is tried at once.
+			tried = append(tried, key)
+			if next, _ := u.pick(ring, c, tried); next != nil {
+				free++
+				continue
+			}
 		}
 		if !failure.retry || n-free > u.cfg.Retries {
 			return nil, failure
@@ -84,7 +108,19 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 		if !pause(wait, c.Caller) {
 			return nil, &Failure{Target: c.Target, Cause: CauseClientGone, Attempts: n, Sent: failure.Sent, Err: ErrClientGone}
 		}
+		tried = tried[:0]
 	}
+}
+
+// errKeysRest says why nothing was sent.
+func errKeysRest(keys int) error {
+	switch keys {
+	case 0:
+		return errors.New("the caller's team has no key of its own here, and there is none for all")
+	case 1:
+		return errors.New("it has asked not to be called before a time")
+	}
+	return fmt.Errorf("all %d keys rest after limits or refusals", keys)
 }
 
 const (

@@ -25,8 +25,9 @@ type Failure struct {
 	Sent       bool          // a request went out whole: the provider may have worked on it, and may bill it
 	Err        error
 
-	retry bool // another attempt may help
-	stale bool // a pooled connection was dead before any byte of an answer
+	retry   bool // another attempt may help
+	stale   bool // a pooled connection was dead before any byte of an answer
+	several bool // the provider has several keys: what befell one tells nothing of the target
 }
 
 // Cause is why a call failed.
@@ -74,10 +75,15 @@ func (f *Failure) Error() string {
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// aboutKey tells whether another key of the same provider may fare better.
+func (f *Failure) aboutKey() bool { return f.Cause == CauseLimited || f.Cause == CauseCredential }
+
 // verdict is what the failure tells of the target's health.
 func (f *Failure) verdict() verdict {
 	switch {
-	case f.Cause == CauseClientGone || f.Cause == CausePool:
+	case f.Cause == CauseClientGone || f.Cause == CausePool || f.several && f.aboutKey():
+		return neutral
+	case f.Cause == CauseLimited && f.Attempts == 0: // nothing was asked, so nothing was learnt
 		return neutral
 	case f.Status == http.StatusForbidden:
 		// Some providers answer 403 to a prompt they object to: one tenant's prompts must not close a target to all.

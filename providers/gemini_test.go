@@ -2,6 +2,7 @@ package providers
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -142,7 +143,7 @@ func TestGeminiErrors(t *testing.T) {
 		t.Helper()
 		for _, stream := range []bool{false, true} {
 			var failure *Failure
-			if _, err := u.Call(to(t, u, model, stream)); !errors.As(err, &failure) || failure.Cause != cause || failure.RetryAfter != wait {
+			if _, err := u.Call(to(t, u, fmt.Sprint(model, stream), stream)); !errors.As(err, &failure) || failure.Cause != cause || failure.RetryAfter != wait {
 				t.Errorf("%s: %v, want %s and to wait %v", model, err, cause, wait)
 			}
 		}

@@ -13,24 +13,29 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"bursar/dialect"
 	"bursar/exchange"
+	"bursar/pricing"
 )
 
 // Upstream is one provider: its connections, its credentials, and a breaker for each of its targets. It is safe for concurrent use.
 type Upstream struct {
 	cfg     Config
-	host    string           // for the Host header
-	base    string           // path of the base URL, no slash at its end
-	chat    string           // path and query of chat completions, for openai
-	tail    string           // query of every request
-	auth    []dialect.Header // what carries the key, and what else the dialect wants with every request
+	host    string // for the Host header
+	base    string // path of the base URL, no slash at its end
+	chat    string // path and query of chat completions, for openai
+	tail    string // query of every request
+	scheme  string
+	azure   bool             // a host of Azure's OpenAI service
 	dialect *dialect.Dialect // nil for openai
 	pool    *fasthttp.HostClient
+	keys    []*credential // never none
+	turn    atomic.Uint64 // counts requests without a conversation, which take turns among the keys
 
 	staleWithin time.Duration // how soon a connection breaks that was dead before the request
 
@@ -46,7 +51,9 @@ type Config struct {
 	Name       string      // name of the provider in the policy
 	Dialect    string      // "openai", the default: chat completions as OpenAI, vLLM, llama.cpp, Ollama and most others speak them; or see package dialect
 	BaseURL    string      // http or https, with the path before /chat/completions: https://api.openai.com/v1
-	Key        string      // sent as a bearer token; "" sends none
+	Key        string      // the only key, sent as the dialect has it; "" sends none
+	Keys       []Key       // several keys, in place of Key
+	Region     string      // what Amazon's signatures are for; "" is that of the host
 	APIVersion string      // sent as the query parameter api-version, if any
 	TLS        *tls.Config // for a private authority; nil uses the system's
 
@@ -89,8 +96,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("provider %q: base_url %q needs http:// or https:// and a host", c.Name, c.BaseURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("provider %q: base_url must not hold a user, a query or a fragment", c.Name)
-	case strings.ContainsFunc(c.Key, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return fmt.Errorf("provider %q: its key holds a space or a character that no header may hold", c.Name)
+	case c.Key != "" && len(c.Keys) > 0:
+		return fmt.Errorf("provider %q: give either one key or several", c.Name)
 	case c.Connect < 0 || c.FirstByte < 0 || c.Idle < 0 || c.Total < 0 || c.RetryWait < 0:
 		return fmt.Errorf("provider %q: a timeout must not be negative", c.Name)
 	case c.Retries < 0 || c.Retries > 10:
@@ -124,20 +131,17 @@ func New(cfg Config) (*Upstream, error) {
 		return nil, err
 	}
 	u := &Upstream{
-		cfg: cfg, host: base.Host, base: strings.TrimRight(base.EscapedPath(), "/"),
+		cfg: cfg, scheme: base.Scheme, host: base.Host, base: strings.TrimRight(base.EscapedPath(), "/"),
 		staleWithin: staleWithin, breakers: map[string]*Breaker{}, crowd: newBreaker(cfg.Now),
 	}
 	if cfg.APIVersion != "" {
 		u.tail = "?api-version=" + url.QueryEscape(cfg.APIVersion)
 	}
 	u.dialect, _ = dialect.Find(cfg.Dialect)
-	switch {
-	case u.dialect != nil:
-		u.auth = u.dialect.Auth(cfg.Key)
-	case cfg.Key != "" && strings.HasSuffix(base.Hostname(), ".azure.com"): // Azure takes bearer tokens for users only, and keys in a header of its own
-		u.auth = []dialect.Header{{Name: "api-key", Value: cfg.Key}}
-	case cfg.Key != "":
-		u.auth = []dialect.Header{{Name: "Authorization", Value: "Bearer " + cfg.Key}}
+	u.azure = strings.HasSuffix(base.Hostname(), ".azure.com")
+	u.cfg.Region = cmp.Or(cfg.Region, pricing.RegionOf(base.Host))
+	if err := u.credentials(); err != nil {
+		return nil, err
 	}
 	u.chat = u.base + "/chat/completions" + u.tail
 	u.pool = &fasthttp.HostClient{

@@ -25,7 +25,7 @@ func (s *Server) shape(t *trip) {
 func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	t.enter(exchange.StepForward)
 	c := t.Decision.Candidates[t.candidate]
-	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID}
+	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Team: t.Facts.Team, Conversation: t.Facts.Conversation}
 	switch {
 	case t.client != nil && t.seat != nil:
 		t.call.Caller = followedCaller{t.client, t.seat}

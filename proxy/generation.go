@@ -118,19 +118,23 @@ func (g *generation) has(b *policy.Budget, in *time.Location) bool {
 
 // upstream returns the running upstream of a provider, or makes one.
 func (s *Server) upstream(p *policy.Provider) (*providers.Upstream, error) {
-	if up, ok := s.upstreams[*p]; ok {
+	same := fmt.Sprintf("%+v", *p)
+	if up, ok := s.upstreams[same]; ok {
 		return up, nil
 	}
 	config := providers.Config{
-		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, Key: p.Key, APIVersion: p.APIVersion,
+		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, APIVersion: p.APIVersion, Region: p.Region,
 		Connect: p.Timeouts.Connect, FirstByte: p.Timeouts.FirstByte, Idle: p.Timeouts.Idle, Total: p.Timeouts.Total,
 		Retries: p.Retries,
+	}
+	for _, k := range p.Keys {
+		config.Keys = append(config.Keys, providers.Key(k))
 	}
 	up, err := providers.New(config)
 	if err != nil {
 		return nil, err
 	}
-	s.upstreams[*p] = up
+	s.upstreams[same] = up
 	return up, nil
 }
 

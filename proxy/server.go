@@ -48,9 +48,9 @@ type Server struct {
 	calibration tokens.Calibration
 	recurrence  prompt.Recurrence // which prompts begin like others before them
 
-	books     sync.RWMutex // read while a row is booked, written while counters are restored from the rows
-	loading   sync.Mutex   // guards upstreams
-	upstreams map[policy.Provider]*providers.Upstream
+	books     sync.RWMutex                   // read while a row is booked, written while counters are restored from the rows
+	loading   sync.Mutex                     // guards upstreams
+	upstreams map[string]*providers.Upstream // by all that the policy says of the provider
 	http      *fasthttp.Server
 	draining  atomic.Bool
 	serving   sync.Mutex // guards listener
@@ -148,7 +148,7 @@ func New(rooms Rooms, options Options) *Server {
 	s := &Server{
 		Options: options.withDefaults(),
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, semantic: rooms.Semantic, budgets: rooms.Budgets, ledger: rooms.Ledger,
-		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), recovered: make(chan struct{}), upstreams: map[policy.Provider]*providers.Upstream{},
+		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), recovered: make(chan struct{}), upstreams: map[string]*providers.Upstream{},
 	}
 	if s.Gateway == "" {
 		s.Gateway = rand.Text()
