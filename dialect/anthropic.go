@@ -2,9 +2,11 @@ package dialect
 
 import "strings"
 
-// anthropic is the Messages API of Anthropic.
+const anthropicName = "anthropic"
+
+// anthropic is the Messages API of Anthropic, as its providers speak it.
 var anthropic = Dialect{
-	Name: "anthropic",
+	Name: anthropicName,
 	Path: func(base, _ string, _ bool) string {
 		if strings.HasSuffix(base, "/v1") {
 			return "/messages"

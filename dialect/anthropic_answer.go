@@ -15,6 +15,7 @@ type anthropicMessageAnswer struct {
 	Model      string            `json:"model"`
 	Content    []json.RawMessage `json:"content"`
 	StopReason string            `json:"stop_reason"`
+	Sequence   *string           `json:"stop_sequence"`
 	Usage      *anthropicUsage   `json:"usage"`
 }
 
@@ -26,6 +27,19 @@ type said struct {
 	ID       string          `json:"id"`
 	Name     string          `json:"name"`
 	Input    json.RawMessage `json:"input"`
+
+	Citations json.RawMessage `json:"citations"`
+}
+
+// foreign tells whether a chat completion has no words for a block.
+func (b *said) foreign() bool {
+	switch b.Type {
+	case "text":
+		return len(given(b.Citations)) > 0 && string(b.Citations) != "[]"
+	case "thinking", "redacted_thinking", "tool_use":
+		return false
+	}
+	return true
 }
 
 var errNoMessage = errors.New("it answered 200 with what is no message")
@@ -41,12 +55,13 @@ func anthropicAnswer(body []byte, created int64) ([]byte, error) {
 	}
 	answer := message{Role: "assistant"}
 	var text strings.Builder
-	spoke := false
+	spoke, foreign := false, false
 	for _, raw := range in.Content {
 		var b said
 		if err := json.Unmarshal(raw, &b); err != nil {
 			return nil, fmt.Errorf("it answered 200 with a content block that is no object: %w", err)
 		}
+		foreign = foreign || b.foreign()
 		switch b.Type {
 		case "text":
 			spoke = true
@@ -64,7 +79,10 @@ func anthropicAnswer(body []byte, created int64) ([]byte, error) {
 	}
 	out := completion{ID: in.ID, Object: "chat.completion", Created: created, Model: in.Model}
 	finish := anthropicFinish(in.StopReason)
-	out.Choices = []choice{{Message: &answer, FinishReason: &finish}}
+	out.Choices = []choice{{Message: &answer, FinishReason: &finish, StopReason: in.Sequence}}
+	if foreign {
+		out.Choices[0].Native = &native{Dialect: anthropicName, Content: in.Content}
+	}
 	if in.Usage != nil {
 		out.Usage, out.ServiceTier = in.Usage.chat(), in.Usage.tier()
 	}

@@ -14,7 +14,7 @@ type anthropicBody struct {
 	MaxTokens     int64              `json:"max_tokens"`
 	System        []block            `json:"system,omitempty"`
 	Messages      []anthropicMessage `json:"messages"`
-	Tools         []anthropicTool    `json:"tools,omitempty"`
+	Tools         []any              `json:"tools,omitempty"` // anthropicTool, or as it came
 	ToolChoice    *toolChoice        `json:"tool_choice,omitempty"`
 	StopSequences []string           `json:"stop_sequences,omitempty"`
 	Temperature   json.RawMessage    `json:"temperature,omitempty"`
@@ -41,6 +41,7 @@ type block struct {
 	Name         string          `json:"name,omitempty"`
 	Input        json.RawMessage `json:"input,omitempty"`
 	ToolUseID    string          `json:"tool_use_id,omitempty"`
+	IsError      bool            `json:"is_error,omitempty"`
 	Content      []any           `json:"content,omitempty"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
 }
@@ -98,7 +99,7 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 	if t.out.MaxTokens == 0 {
 		t.out.MaxTokens = 4096 // the API has no default
 	}
-	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault, t.something} {
+	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault, t.something} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault
 		}
@@ -107,7 +108,7 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 	if err != nil { // a RawMessage that is no JSON; but the body was
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return out, t.losses.members, nil
+	return withMembers(out, t.extra), t.losses.members, nil
 }
 
 // given is a member's value, nothing if it is null.
@@ -122,6 +123,7 @@ func given(value json.RawMessage) json.RawMessage {
 type anthropicTranslation struct {
 	in     *chatRequest
 	out    anthropicBody
+	extra  map[string]json.RawMessage // members of the request that were wrapped
 	losses losses
 }
 
@@ -223,7 +225,7 @@ func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exch
 		if input[0] != '{' || !json.Valid(input) {
 			return nil, malformed(fmt.Sprintf("%s.tool_calls[%d].function.arguments", at, k), "a JSON object in a string for this target")
 		}
-		blocks = append(blocks, block{Type: "tool_use", ID: call.ID, Name: call.Function.Name, Input: input})
+		blocks = append(blocks, block{Type: "tool_use", ID: call.ID, Name: call.Function.Name, Input: input, CacheControl: given(call.CacheControl)})
 	}
 	return blocks, nil
 }
@@ -233,7 +235,7 @@ func (t *anthropicTranslation) toolResult(m *chatMessage, at string) ([]any, *ex
 	if fault != nil {
 		return nil, fault
 	}
-	return []any{block{Type: "tool_result", ToolUseID: m.ToolCallID, Content: content, CacheControl: m.CacheControl}}, nil
+	return []any{block{Type: "tool_result", ToolUseID: m.ToolCallID, IsError: m.IsError, Content: content, CacheControl: m.CacheControl}}, nil
 }
 
 // content carries a message's content over, as blocks. Empty texts are left out: the API refuses them.
@@ -244,7 +246,20 @@ func (t *anthropicTranslation) content(m *chatMessage, at string) ([]any, *excha
 	}
 	var blocks []any
 	for k := range parts {
-		b, fault := t.part(&parts[k], fmt.Sprintf("%s.content[%d]", at, k))
+		p := &parts[k]
+		in := fmt.Sprintf("%s.content[%d]", at, k)
+		switch {
+		case p.Type == "thinking" || p.Type == "redacted_thinking":
+			blocks = append(blocks, p.raw)
+			continue
+		case p.Type == nativeType && p.Dialect == anthropicName && len(given(p.Block)) > 0:
+			blocks = append(blocks, p.Block)
+			continue
+		case p.Type == nativeType:
+			t.losses.lose(in + "." + kindOf(p.Block))
+			continue
+		}
+		b, fault := t.part(p, in)
 		if fault != nil {
 			return nil, fault
 		}
@@ -275,6 +290,8 @@ func (t *anthropicTranslation) part(p *chatPart, at string) (block, *exchange.Fa
 			from = &source{Type: "base64", MediaType: "application/pdf", Data: p.File.Data}
 		}
 		b.Type, b.Source, b.Title = "document", from, p.File.Name
+	case p.Type == "file" && p.File != nil && p.File.URL != "":
+		b.Type, b.Source, b.Title = "document", &source{Type: "url", URL: p.File.URL}, p.File.Name
 	case p.Type == "file":
 		t.losses.lose(at + ".file.file_id")
 	default: // audio, and what is not known yet
@@ -315,6 +332,14 @@ func dataSource(url string) (*source, bool) {
 // tools carries the tools and the choice among them over.
 func (t *anthropicTranslation) tools() *exchange.Fault {
 	for i, tool := range t.in.Tools {
+		if tool.Type == nativeType {
+			if tool.Dialect == anthropicName && len(given(tool.Tool)) > 0 {
+				t.out.Tools = append(t.out.Tools, tool.Tool)
+			} else {
+				t.losses.lose(fmt.Sprintf("tools[%d].%s", i, kindOf(tool.Tool)))
+			}
+			continue
+		}
 		if tool.Type != "" && tool.Type != "function" {
 			t.losses.lose(fmt.Sprintf("tools[%d].type", i))
 			continue

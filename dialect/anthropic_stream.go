@@ -25,7 +25,9 @@ type anthropicBlock struct {
 	input     bool   // some of its arguments came
 	thinking  string // its text so far
 	signature string
+	partial   string          // arguments of a call that the provider answers itself
 	raw       json.RawMessage // the block as it began
+	foreign   bool            // a chat completion has no words for it
 }
 
 // anthropicEvent is the data of an event.
@@ -40,6 +42,9 @@ type anthropicEvent struct {
 		Signature  string `json:"signature"`
 		Partial    string `json:"partial_json"`
 		StopReason string `json:"stop_reason"`
+
+		Sequence *string         `json:"stop_sequence"`
+		Citation json.RawMessage `json:"citation"`
 	} `json:"delta"`
 	Usage json.RawMessage `json:"usage"`
 	Error struct {
@@ -69,7 +74,7 @@ func (s *anthropicStream) Event(dst, data []byte) ([]byte, error) {
 			s.usage = *e.Message.Usage
 		}
 		empty := ""
-		return s.chunk(dst, &turn{Role: "assistant", Content: &empty}, ""), nil
+		return s.chunk(dst, &turn{Role: "assistant", Content: &empty}), nil
 	case "content_block_start":
 		return s.begin(dst, e.Block)
 	case "content_block_delta":
@@ -84,7 +89,7 @@ func (s *anthropicStream) Event(dst, data []byte) ([]byte, error) {
 			}
 		}
 		if finish := anthropicFinish(e.Delta.StopReason); finish != "" {
-			dst = s.chunk(dst, &turn{}, finish)
+			dst = s.choice(dst, choice{Delta: &turn{}, FinishReason: &finish, StopReason: e.Delta.Sequence})
 		}
 		return dst, nil
 	case "message_stop":
@@ -116,17 +121,17 @@ func (s *anthropicStream) begin(dst []byte, raw json.RawMessage) ([]byte, error)
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return dst, fmt.Errorf("a content block is no object: %w", err)
 	}
-	s.open = anthropicBlock{kind: b.Type, raw: append(json.RawMessage(nil), raw...), thinking: b.Thinking}
+	s.open = anthropicBlock{kind: b.Type, raw: append(json.RawMessage(nil), raw...), thinking: b.Thinking, foreign: b.foreign()}
 	switch {
 	case b.Type == "tool_use":
 		s.open.call = s.calls
 		s.calls++
 		index := s.open.call
-		return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, ID: b.ID, Type: "function", Function: toolFunction{Name: b.Name}}}}, ""), nil
+		return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, ID: b.ID, Type: "function", Function: toolFunction{Name: b.Name}}}}), nil
 	case b.Type == "text" && b.Text != "":
-		return s.chunk(dst, &turn{Content: &b.Text}, ""), nil
+		return s.chunk(dst, &turn{Content: &b.Text}), nil
 	case b.Type == "thinking" && b.Thinking != "":
-		return s.chunk(dst, &turn{Reasoning: b.Thinking}, ""), nil
+		return s.chunk(dst, &turn{Reasoning: b.Thinking}), nil
 	}
 	return dst, nil
 }
@@ -135,14 +140,23 @@ func (s *anthropicStream) begin(dst []byte, raw json.RawMessage) ([]byte, error)
 func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
 	switch e.Delta.Type {
 	case "text_delta":
-		return s.chunk(dst, &turn{Content: &e.Delta.Text}, "")
+		return s.chunk(dst, &turn{Content: &e.Delta.Text})
 	case "thinking_delta":
 		s.open.thinking += e.Delta.Thinking
-		return s.chunk(dst, &turn{Reasoning: e.Delta.Thinking}, "")
+		return s.chunk(dst, &turn{Reasoning: e.Delta.Thinking})
 	case "signature_delta":
 		s.open.signature += e.Delta.Signature
+	case "citations_delta":
+		if s.open.kind == "text" && !s.open.foreign { // its text has been told already
+			s.open.foreign = true
+			return s.choice(dst, choice{Delta: &turn{}, Native: &native{Dialect: anthropicName}})
+		}
 	case "input_json_delta":
-		if e.Delta.Partial == "" || s.open.kind != "tool_use" { // a call that the provider answers itself is none of the client's
+		if s.open.foreign { // a call that the provider answers itself is none of the client's
+			s.open.partial += e.Delta.Partial
+			return dst
+		}
+		if e.Delta.Partial == "" || s.open.kind != "tool_use" {
 			return dst
 		}
 		s.open.input = true
@@ -153,7 +167,7 @@ func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
 
 func (s *anthropicStream) arguments(dst []byte, partial string) []byte {
 	index := s.open.call
-	return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, Function: toolFunction{Arguments: partial}}}}, "")
+	return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, Function: toolFunction{Arguments: partial}}}})
 }
 
 // end ends the block under way. A call without arguments has an empty object of them, and thinking is told once more as the block that
@@ -161,6 +175,8 @@ func (s *anthropicStream) arguments(dst []byte, partial string) []byte {
 func (s *anthropicStream) end(dst []byte) []byte {
 	open := s.open
 	switch {
+	case open.foreign && open.kind != "text":
+		dst = s.choice(dst, choice{Delta: &turn{}, Native: &native{Dialect: anthropicName, Content: []json.RawMessage{open.whole()}}})
 	case open.kind == "tool_use" && !open.input:
 		var b said
 		_ = json.Unmarshal(open.raw, &b) // it was read when it began
@@ -171,9 +187,9 @@ func (s *anthropicStream) end(dst []byte) []byte {
 			Thinking  string `json:"thinking"`
 			Signature string `json:"signature"`
 		}{"thinking", open.thinking, open.signature})
-		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{block}}, "")
+		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{block}})
 	case open.kind == "redacted_thinking":
-		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{open.raw}}, "")
+		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{open.raw}})
 	}
 	s.open = anthropicBlock{}
 	return dst
@@ -192,10 +208,21 @@ func (s *anthropicStream) stop(dst []byte) []byte {
 	return append(dst, "data: [DONE]\n\n"...)
 }
 
-func (s *anthropicStream) chunk(dst []byte, delta *turn, finish string) []byte {
-	out := completion{ID: s.id, Object: "chat.completion.chunk", Created: s.created, Model: s.model, Choices: []choice{{Delta: delta}}}
-	if finish != "" {
-		out.Choices[0].FinishReason = &finish
+// whole is a block with the input that has come since it began.
+func (b *anthropicBlock) whole() json.RawMessage {
+	var members map[string]json.RawMessage
+	if b.partial == "" || !json.Valid([]byte(b.partial)) || json.Unmarshal(b.raw, &members) != nil {
+		return b.raw
 	}
+	members["input"] = json.RawMessage(b.partial)
+	return encode(nil, members)
+}
+
+func (s *anthropicStream) chunk(dst []byte, delta *turn) []byte {
+	return s.choice(dst, choice{Delta: delta})
+}
+
+func (s *anthropicStream) choice(dst []byte, c choice) []byte {
+	out := completion{ID: s.id, Object: "chat.completion.chunk", Created: s.created, Model: s.model, Choices: []choice{c}}
 	return append(encode(append(dst, "data: "...), &out), "\n\n"...)
 }

@@ -20,6 +20,7 @@ type chatRequest struct {
 	User                string          `json:"user"`
 	ReasoningEffort     string          `json:"reasoning_effort"`
 	N                   *int64          `json:"n"`
+	Native              *native         `json:"native"`
 
 	Rest map[string]json.RawMessage `json:"-"`
 }
@@ -37,7 +38,8 @@ type chatMessage struct {
 	// ThinkingBlocks are what an answer's reasoning was made of, signatures included, as an answer of ours has brought them.
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
 
-	Images []chatPart `json:"images"` // that an earlier answer made
+	Images  []chatPart `json:"images"`   // that an earlier answer made
+	IsError bool       `json:"is_error"` // of a tool message
 
 	FunctionCall json.RawMessage `json:"function_call"`
 	CacheControl json.RawMessage `json:"cache_control"`
@@ -51,7 +53,8 @@ type chatCall struct {
 		Name      string `json:"name"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
-	Extra *googleExtra `json:"extra_content"`
+	Extra        *googleExtra    `json:"extra_content"`
+	CacheControl json.RawMessage `json:"cache_control"`
 }
 
 // chatPart is one part of a content.
@@ -63,12 +66,18 @@ type chatPart struct {
 	File         *chatFile       `json:"file"`
 	Audio        *chatAudio      `json:"input_audio"`
 	CacheControl json.RawMessage `json:"cache_control"`
+
+	Dialect string          `json:"dialect"` // of a part of type native, which Block is
+	Block   json.RawMessage `json:"block"`
+
+	raw json.RawMessage // the part as it came
 }
 
 type chatFile struct {
-	Name string `json:"filename"`
-	Data string `json:"file_data"`
-	ID   string `json:"file_id"`
+	Name string `json:"filename,omitempty"`
+	Data string `json:"file_data,omitempty"`
+	ID   string `json:"file_id,omitempty"`
+	URL  string `json:"file_url,omitempty"` // our own member: where it is to be had
 }
 
 type chatAudio struct {
@@ -85,6 +94,9 @@ type chatTool struct {
 		Strict      *bool           `json:"strict"`
 	} `json:"function"`
 	CacheControl json.RawMessage `json:"cache_control"`
+
+	Dialect string          `json:"dialect"` // of a tool of type native, which Tool is
+	Tool    json.RawMessage `json:"tool"`
 }
 
 type chatFormat struct {
@@ -97,7 +109,7 @@ type chatFormat struct {
 // known are the members of a request that chatRequest names.
 var known = []string{
 	"model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "max_tokens", "max_completion_tokens", "stop",
-	"temperature", "top_p", "top_k", "stream", "user", "reasoning_effort", "n",
+	"temperature", "top_p", "top_k", "stream", "user", "reasoning_effort", "n", "native",
 }
 
 // parse reads a request.
@@ -139,6 +151,8 @@ type choice struct {
 	Delta        *turn     `json:"delta,omitempty"`
 	FinishReason *string   `json:"finish_reason"`
 	LogProbs     *logprobs `json:"logprobs"`
+	StopReason   *string   `json:"stop_reason,omitempty"` // the stop sequence that ended it
+	Native       *native   `json:"native,omitempty"`
 }
 
 // message is the message of an answer; its content is null if it has none.

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -22,9 +23,16 @@ func (m *chatMessage) parts(at string) ([]chatPart, *exchange.Fault) {
 		}
 		return []chatPart{p}, nil
 	}
-	var all []chatPart
-	if err := json.Unmarshal(m.Content, &all); err != nil {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(m.Content, &raw); err != nil {
 		return nil, malformed(at+".content", "a string, null or an array of parts")
+	}
+	all := make([]chatPart, len(raw))
+	for k := range raw {
+		if err := json.Unmarshal(raw[k], &all[k]); err != nil {
+			return nil, malformed(fmt.Sprintf("%s.content[%d]", at, k), "a part: an object with a type")
+		}
+		all[k].raw = raw[k]
 	}
 	return all, nil
 }

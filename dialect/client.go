@@ -53,4 +53,6 @@ type Reply struct {
 	Model   string // the model that was asked for
 	Created int64  // Unix seconds
 	Array   bool   // a stream is one JSON array, as Gemini's is where the URL does not say alt=sse
+
+	PromptTokens int64 // our own count of the prompt, for what a stream tells before the provider does
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // goldenClients are the clients whose golden files are in testdata/clients under their names.
-var goldenClients = []*Client{&Responses, &GenerateContent}
+var goldenClients = []*Client{&Messages, &Responses, &GenerateContent}
 
 // TestClientsGolden: each file has requests, hub answers and hub streams, and what becomes of each behind it. An answer or a stream is one to
 // the request above it. The line `fault` in a stream ends it as a gateway does.

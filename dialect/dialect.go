@@ -53,7 +53,8 @@ type Header struct{ Name, Value string }
 
 // Options say how to carry a request over.
 type Options struct {
-	Drop bool // drop what cannot be carried, and say so; else it is a fault
+	Drop    bool // drop what cannot be carried, and say so; else it is a fault
+	Foreign bool // the client speaks another API than chat completions
 }
 
 // Find returns a dialect by its name in the policy. Nil, true is openai, which needs no translation.
@@ -61,7 +62,7 @@ func Find(name string) (*Dialect, bool) {
 	switch name {
 	case "", "openai":
 		return nil, true
-	case "anthropic":
+	case anthropicName:
 		return &anthropic, true
 	case "gemini":
 		return &gemini, true
@@ -70,14 +71,25 @@ func Find(name string) (*Dialect, bool) {
 }
 
 // Names lists the dialects that can be spoken.
-func Names() []string { return []string{"openai", "anthropic", "gemini"} }
+func Names() []string { return []string{"openai", anthropicName, "gemini"} }
 
 // losses collects the members that a dialect cannot carry.
 type losses struct {
 	dialect string
 	drop    bool
 	members []string
+	noted   []string // lost, but no reason to refuse
 }
+
+// note notes what is left out whatever the policy says: the request means the same without it.
+func (l *losses) note(member string) {
+	if !slices.Contains(l.noted, member) {
+		l.noted = append(l.noted, member)
+	}
+}
+
+// dropped is all that was left out.
+func (l *losses) dropped() []string { return append(l.members, l.noted...) }
 
 // lose notes a member that cannot be carried.
 func (l *losses) lose(member string) {

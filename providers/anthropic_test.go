@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/dialect"
 	"bursar/internal/jsonspan"
 	"bursar/pricing"
 )
@@ -89,7 +90,7 @@ data: {"type":"message_stop"}
 func asked(t *testing.T, u *Upstream, model string, stream bool) *Call {
 	t.Helper()
 	c := chat(model, stream)
-	body, dropped, fault := u.Carry(c.Body, false)
+	body, dropped, fault := u.Carry(c.Body, dialect.Options{})
 	if fault != nil || len(dropped) > 0 {
 		t.Fatalf("carry %s: %v, dropped %v", c.Body, fault, dropped)
 	}
@@ -185,7 +186,7 @@ func TestRealServerAnthropic(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		c := chat("tiny", stream)
 		c.Body = []byte(strings.Replace(string(c.Body), "{", `{"max_tokens":6,`, 1))
-		body, _, fault := u.Carry(c.Body, false)
+		body, _, fault := u.Carry(c.Body, dialect.Options{})
 		if fault != nil {
 			t.Fatal(fault)
 		}

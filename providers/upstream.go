@@ -173,13 +173,16 @@ func (u *Upstream) path(c *Call) string {
 	return path + u.tail
 }
 
-// Carry carries a chat completion over to the provider's dialect. Dropped are the members that it has nothing for, if drop allows that;
-// else they are a fault, and nothing should be sent. A provider of the openai dialect gets the body as it is.
-func (u *Upstream) Carry(body []byte, drop bool) (carried []byte, dropped []string, fault *exchange.Fault) {
-	if u.dialect == nil {
-		return body, nil, nil
+// Carry carries a chat completion over to the provider's dialect. Dropped are the members that it has nothing for, if the options allow that;
+// else they are a fault, and nothing should be sent. A provider of the openai dialect gets the body of a client that speaks it as it is.
+func (u *Upstream) Carry(body []byte, o dialect.Options) (carried []byte, dropped []string, fault *exchange.Fault) {
+	switch {
+	case u.dialect != nil:
+		return u.dialect.Request(body, o)
+	case o.Foreign:
+		return dialect.Plain(body, o)
 	}
-	return u.dialect.Request(body, dialect.Options{Drop: drop})
+	return body, nil, nil
 }
 
 // Name returns the provider's name in the policy.

@@ -149,7 +149,7 @@ func (f *following) fill() {
 	switch {
 	case more == nil || err != nil:
 		f.end = exchange.ReasonStreamBroken
-		f.out = providers.WriteStreamFault(f.out, streamBroken("The provider"), t.ID)
+		f.out = dialect.WriteStreamFault(f.out, streamBroken("The provider"), t.ID)
 	case left == len(more):
 		f.half(more)
 	}

@@ -28,7 +28,7 @@ func (s *Server) refuse(t *trip, f *exchange.Fault) {
 func writeFault(ctx *fasthttp.RequestCtx, f *exchange.Fault, id string) {
 	ctx.SetStatusCode(f.Status)
 	ctx.SetContentType("application/json")
-	ctx.SetBody(providers.WriteFault(nil, f, id))
+	ctx.SetBody(dialect.WriteFault(nil, f, id))
 }
 
 // survive answers a request that a bug of ours has made panic: fasthttp would let the whole gateway die of it. Money that is held

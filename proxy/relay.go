@@ -175,7 +175,7 @@ func (r *relay) keep(raw []byte) {
 func (r *relay) fail(err error) {
 	r.end = exchange.ReasonStreamBroken
 	r.kept = nil
-	r.out = providers.WriteStreamFault(r.out, streamBroken(r.trip.Outcome.Served.Target), r.trip.ID)
+	r.out = dialect.WriteStreamFault(r.out, streamBroken(r.trip.Outcome.Served.Target), r.trip.ID)
 	r.server.Warn("relay a stream", err)
 }
 

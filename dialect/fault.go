@@ -1,4 +1,4 @@
-package providers
+package dialect
 
 import (
 	"net/http"
@@ -13,14 +13,7 @@ import (
 // that are ours, so that a client can name it to whoever runs the gateway.
 func WriteFault(dst []byte, f *exchange.Fault, requestID string) []byte {
 	dst = append(dst, `{"error":{"message":"`...)
-	dst = appendEscaped(dst, f.Message)
-	if f.Hint != "" {
-		dst = appendEscaped(append(dst, ' '), f.Hint)
-	}
-	if f.Status >= http.StatusInternalServerError && requestID != "" {
-		dst = append(dst, " (request "...)
-		dst = append(appendEscaped(dst, requestID), ')')
-	}
+	dst = appendEscaped(dst, faultText(f, requestID))
 	dst = append(dst, `","type":`...)
 	dst = appendText(dst, faultType(f))
 	dst = append(dst, `,"param":`...)
@@ -29,6 +22,18 @@ func WriteFault(dst []byte, f *exchange.Fault, requestID string) []byte {
 	dst = appendText(dst, f.Code)
 	dst = appendShortage(dst, f)
 	return append(dst, "}}"...)
+}
+
+// faultText is the whole sentence: what failed, what to do, and for faults that are ours the request's id.
+func faultText(f *exchange.Fault, requestID string) string {
+	text := f.Message
+	if f.Hint != "" {
+		text += " " + f.Hint
+	}
+	if f.Status >= http.StatusInternalServerError && requestID != "" {
+		text += " (request " + requestID + ")"
+	}
+	return text
 }
 
 // appendShortage appends what programs may want to know of a refusal, as further members of the error: SDKs keep what they do not know. Money

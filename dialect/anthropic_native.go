@@ -1,0 +1,65 @@
+package dialect
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"bursar/exchange"
+)
+
+// unwrap puts members back that were wrapped. What they say of thinking and of the answer's form is said better than in a chat completion's
+// words, which were made of it. What is written here already cannot be said twice: a model or a cap would get past the policy.
+func (t *anthropicTranslation) unwrap() *exchange.Fault {
+	n := t.in.Native
+	switch {
+	case n == nil:
+		return nil
+	case n.Dialect != anthropicName:
+		t.losses.loseNative(n)
+		return nil
+	}
+	t.extra = map[string]json.RawMessage{}
+	maps.Copy(t.extra, n.Also)
+	maps.Copy(t.extra, n.Members)
+	for name := range t.extra {
+		if slices.Contains(messagesMembers, strings.ToLower(name)) {
+			return malformed("native."+name, "left out: it is a member of the request itself")
+		}
+	}
+	_, thinks := t.extra["thinking"]
+	_, config := t.extra["output_config"]
+	_, format := t.extra["output_format"]
+	if thinks || config {
+		t.in.ReasoningEffort = ""
+	}
+	if config || format {
+		t.in.ResponseFormat = nil
+	}
+	return t.thinkLess()
+}
+
+// thinkLess keeps a budget of thinking tokens below a cap that was lowered.
+func (t *anthropicTranslation) thinkLess() *exchange.Fault {
+	var think thinking
+	if json.Unmarshal(nullOr(t.extra["thinking"]), &think) != nil || think.Budget < t.out.MaxTokens {
+		return nil
+	}
+	if t.out.MaxTokens <= leastThinking {
+		t.losses.lose("thinking") // the cap leaves no room to think and to answer
+		delete(t.extra, "thinking")
+		return nil
+	}
+	t.extra["thinking"] = encode(nil, thinking{"enabled", max(leastThinking, t.out.MaxTokens/2)})
+	return nil
+}
+
+// withMembers is an object with further members.
+func withMembers(object []byte, extra map[string]json.RawMessage) []byte {
+	for _, name := range slices.Sorted(maps.Keys(extra)) {
+		object = append(appendText(append(object[:len(object)-1], ','), name), ':')
+		object = append(append(object, extra[name]...), '}')
+	}
+	return object
+}
