@@ -13,13 +13,20 @@ type Client struct {
 	// Native is the Dialect whose providers take the client's own bytes; "" if none does.
 	Native string
 
+	// IDHeader is the header that SDKs read the request's id from; "" is x-request-id, which only a provider's own id is told in.
+	IDHeader string
+
+	// Headers are those of a client that reach providers of the Native dialect; its credentials never do.
+	Headers []string
+
 	// Request carries a request over. The body is a JSON object in UTF-8 with no member doubled at any depth.
 	Request func(body []byte, a Asked) (chat []byte, fault *exchange.Fault)
 
 	// Answer carries a whole chat completion back.
 	Answer func(chat []byte, r Reply) ([]byte, error)
 
-	// Fault writes an error, and says with which HTTP status: that of the fault, or what clients of this API expect in its place.
+	// Fault writes an error, and says with which HTTP status: that of the fault, or what clients of this API expect in its place. Nil: errors have
+	// the form of a chat completion's.
 	Fault func(f *exchange.Fault, requestID string) (status int, body []byte)
 
 	// NewStream makes the translator of one stream.

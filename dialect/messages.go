@@ -10,6 +10,8 @@ import (
 var Messages = Client{
 	Name:      anthropicName,
 	Native:    anthropicName,
+	IDHeader:  "request-id",
+	Headers:   []string{"anthropic-version", "anthropic-beta"},
 	Request:   messagesRequest,
 	Answer:    messagesAnswer,
 	Fault:     messagesFault,

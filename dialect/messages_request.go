@@ -45,12 +45,12 @@ var messagesMembers = []string{
 var messagesAlso = []string{"thinking", "output_config", "output_format", "cache_control", "service_tier"}
 
 // messagesRequest carries a request of the Messages API over.
-func messagesRequest(body []byte, _ Asked) ([]byte, *exchange.Fault) {
+func messagesRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 	var in messagesBody
 	if fault := decode(body, &in, &in.rest); fault != nil {
 		return nil, fault
 	}
-	t := messagesTranslation{in: &in}
+	t := messagesTranslation{in: &in, want: a}
 	for _, step := range []func() *exchange.Fault{t.required, t.system, t.turns, t.tools, t.choice, t.reasoning, t.members} {
 		if fault := step(); fault != nil {
 			return nil, fault
@@ -77,8 +77,9 @@ func decode(body []byte, into any, rest *map[string]json.RawMessage) *exchange.F
 
 // messagesTranslation is one request under way.
 type messagesTranslation struct {
-	in  *messagesBody
-	out chatBody
+	in   *messagesBody
+	want Asked
+	out  chatBody
 }
 
 func (t *messagesTranslation) required() *exchange.Fault {
@@ -87,10 +88,11 @@ func (t *messagesTranslation) required() *exchange.Fault {
 		return malformed("model", "the name of a model")
 	case len(t.in.Messages) == 0:
 		return malformed("messages", "an array of at least one message")
-	case len(given(t.in.MaxTokens)) == 0:
+	case len(given(t.in.MaxTokens)) == 0 && t.want.Count:
+	case !positive(t.in.MaxTokens):
 		return malformed("max_tokens", "a positive integer: this API has no default for it")
 	}
-	t.out.Model, t.out.MaxCompletionTokens = t.in.Model, t.in.MaxTokens
+	t.out.Model, t.out.MaxCompletionTokens = t.in.Model, given(t.in.MaxTokens)
 	t.out.Stop, t.out.Temperature, t.out.TopP, t.out.TopK = t.in.StopSequences, given(t.in.Temperature), given(t.in.TopP), given(t.in.TopK)
 	if t.in.Stream {
 		t.out.Stream, t.out.StreamOptions = true, &streamOptions{IncludeUsage: true}
@@ -99,6 +101,11 @@ func (t *messagesTranslation) required() *exchange.Fault {
 		t.out.User = t.in.Metadata.UserID
 	}
 	return nil
+}
+
+func positive(raw json.RawMessage) bool {
+	var n int64
+	return json.Unmarshal(nullOr(raw), &n) == nil && n > 0
 }
 
 func (t *messagesTranslation) system() *exchange.Fault {

@@ -33,17 +33,23 @@ func AddCost(dst []byte, e *Event, cost pricing.Nano) []byte {
 	if !e.usage.object {
 		return append(dst, e.Raw...)
 	}
+	part, text := costIn(e, cost)
+	return splice(dst, e, part, text)
+}
+
+// costIn is where the cost goes in the data of an event with a usage object, and how it stands there.
+func costIn(e *Event, cost pricing.Nano) (jsonspan.Span, string) {
 	object := e.usage.value.Of(e.Data)
 	if told, ok := jsonspan.Get(object, "cost"); ok { // the vendor's own idea of it
 		at := e.usage.value.Start
-		return splice(dst, e, jsonspan.Span{Start: at + told.Start, End: at + told.End}, cost.Dollars())
+		return jsonspan.Span{Start: at + told.Start, End: at + told.End}, cost.Dollars()
 	}
 	end := e.usage.value.End - 1
 	comma := ","
 	if len(bytes.TrimSpace(object[1:len(object)-1])) == 0 {
 		comma = ""
 	}
-	return splice(dst, e, jsonspan.Span{Start: end, End: end}, comma+`"cost":`+cost.Dollars())
+	return jsonspan.Span{Start: end, End: end}, comma + `"cost":` + cost.Dollars()
 }
 
 // splice appends an event with a part of its data replaced.
@@ -65,4 +71,14 @@ func splice(dst []byte, e *Event, part jsonspan.Span, text string) []byte {
 		}
 	}
 	return append(dst, "\n\n"...)
+}
+
+// DataWithCost appends the data of an event, with what the answer cost, in dollars, as usage.cost if it has a usage object.
+func DataWithCost(dst []byte, e *Event, cost pricing.Nano) []byte {
+	if !e.usage.object {
+		return append(dst, e.Data...)
+	}
+	part, text := costIn(e, cost)
+	dst = append(append(dst, e.Data[:part.Start]...), text...)
+	return append(dst, e.Data[part.End:]...)
 }

@@ -25,7 +25,7 @@ var ErrNoSuchAnswer = errors.New("no such answer")
 
 // falseHit lets a client take an answer of its own scope out of the cache.
 func (s *Server) falseHit(ctx *fasthttp.RequestCtx) {
-	t := s.begin(ctx)
+	t := s.begin(ctx, chatCompletions)
 	defer t.release()
 	ctx.Response.Header.Set("x-bursar-request-id", t.ID)
 	fault := s.identify(t)
@@ -38,7 +38,7 @@ func (s *Server) falseHit(ctx *fasthttp.RequestCtx) {
 	if fault != nil {
 		fault.NoRetry = fault.RetryAfter == 0
 		retryHeaders(t, fault)
-		writeFault(ctx, fault, t.ID)
+		writeFault(ctx, nil, fault, t.ID)
 		return
 	}
 	ctx.SetContentType("application/json")

@@ -67,8 +67,8 @@ type following struct {
 	server *Server
 	trip   *trip
 	gone   alarm
-	asked  bool // the client asked for usage
-	read   int  // bytes of the stream passed on
+	told   teller
+	read   int // bytes of the stream passed on
 	out    []byte
 	whole  *cache.Answer
 	end    exchange.Reason
@@ -85,7 +85,7 @@ func (s *Server) beginFollowing(t *trip, gone alarm) {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Age", "0")
 	t.ctx.Response.ImmediateHeaderFlush = true
-	t.ctx.SetBodyStream(&following{server: s, trip: t, gone: gone, asked: t.envelope.IncludeUsage()}, -1)
+	t.ctx.SetBodyStream(&following{server: s, trip: t, gone: gone, told: t.teller()}, -1)
 }
 
 // survive keeps a bug of ours from ending the gateway. No money is held here.
@@ -136,20 +136,19 @@ func (f *following) fill() {
 	switch {
 	case whole != nil:
 		f.end, f.whole = exchange.ReasonSharedHit, whole
+		f.out, _ = f.told.end(f.out)
 		return
 	case more == nil && t.client != nil && t.client.Gone():
 		f.end = exchange.ReasonClientGone
 		return
 	}
-	out, left, err := providers.EditEvents(more, f.out, func(dst []byte, e *providers.Event) []byte {
-		return passEvent(dst, e, f.asked, 0)
-	})
+	out, left, err := f.told.all(f.out, more, 0)
 	f.out = out
 	f.read += len(more) - left
 	switch {
 	case more == nil || err != nil:
 		f.end = exchange.ReasonStreamBroken
-		f.out = dialect.WriteStreamFault(f.out, streamBroken("The provider"), t.ID)
+		f.out = f.told.fail(f.out, streamBroken("The provider"), t.ID)
 	case left == len(more):
 		f.half(more)
 	}
@@ -164,7 +163,7 @@ func (f *following) half(event []byte) {
 	f.read += len(event)
 	switch {
 	case whole != nil:
-		f.out = append(f.out, event...)
+		f.out, _ = f.told.rest(f.out, event)
 	case f.trip.client != nil && f.trip.client.Gone():
 		f.end = exchange.ReasonClientGone // the alarm rings once
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 
+	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/pricing"
 	"bursar/prompt"
@@ -39,7 +40,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	}
 	upstream := t.using.upstreams[c.Provider]
 	var unfit *exchange.Fault
-	if t.call.Body, t.dropped, unfit = upstream.Carry(t.body, t.using.policy.Providers[c.Provider].Drop); unfit != nil {
+	if t.call.Body, t.dropped, unfit = upstream.Carry(t.body, t.carrying(c)); unfit != nil {
 		t.failed = unfit
 		t.candidate++
 		return t.candidate < len(t.Decision.Candidates), unfit
@@ -57,6 +58,11 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 		s.takePlain(t, c, answer)
 	}
 	return false, nil
+}
+
+// carrying says how the request is carried over to a candidate.
+func (t *trip) carrying(c *exchange.Candidate) dialect.Options {
+	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.endpoint.client != nil}
 }
 
 // passedOn are the client's headers that reach the provider. Its credentials never do.
@@ -105,7 +111,7 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	if answer.Refused {
 		t.scatter(nil)
 		out.Reason = exchange.ReasonProviderRefused
-		answer.MoveBody(response)
+		t.passRefusal(answer)
 		return
 	}
 	out.Reason = t.answeredReason()
@@ -124,13 +130,55 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	} else {
 		t.scatter(nil)
 	}
-	answer.MoveBody(response)
+	if err := t.pass(answer); err != nil {
+		s.Warn("carry an answer back to the client's API", err)
+	}
+}
+
+// pass makes a provider's answer the client's.
+func (t *trip) pass(answer *providers.Answer) error {
+	if t.endpoint.client == nil {
+		answer.MoveBody(&t.ctx.Response)
+		return nil
+	}
+	body, err := t.whole(answer.Body)
+	if err != nil { // it is billed all the same
+		writeFault(t.ctx, t.endpoint.client, answerLost(t.Outcome.Served.Target), t.ID)
+		return err
+	}
+	t.ctx.SetContentType("application/json")
+	t.ctx.SetBody(body)
+	return nil
+}
+
+func answerLost(target string) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 502, Type: "api_error", Code: "provider_failed", Reason: exchange.ReasonProviderFailed,
+		Message: target + " answered with what cannot be said in the API that was called.", Hint: "Try again, or name another model.",
+	}
+}
+
+// passRefusal makes a provider's refusal the client's.
+func (t *trip) passRefusal(answer *providers.Answer) {
+	if t.endpoint.client == nil {
+		answer.MoveBody(&t.ctx.Response)
+		return
+	}
+	status, body := t.refusedBy(answer.Status, answer.Body)
+	t.Outcome.Status = status
+	t.ctx.SetStatusCode(status)
+	t.ctx.SetContentType("application/json")
+	t.ctx.SetBody(body)
 }
 
 // providerID passes on the provider's own id of the request, where SDKs look for one.
 func (t *trip) providerID(answer *providers.Answer) {
 	if len(answer.ProviderID) > 0 {
-		t.ctx.Response.Header.SetBytesV("x-request-id", answer.ProviderID)
+		name := "x-request-id"
+		if c := t.endpoint.client; c != nil && c.IDHeader != "" {
+			name = c.IDHeader
+		}
+		t.ctx.Response.Header.SetBytesV(name, answer.ProviderID)
 	}
 }
 

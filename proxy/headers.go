@@ -5,15 +5,18 @@ import (
 	"strings"
 	"time"
 
+	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/pricing"
+
+	"github.com/valyala/fasthttp"
 )
 
 // headers writes what every answer tells of itself, hit or error. The headers of a stream leave before its cost is known: its
 // last usage chunk carries it instead.
 func (s *Server) headers(t *trip) {
 	h := &t.ctx.Response.Header
-	h.Set("x-bursar-request-id", t.ID)
+	t.requestID()
 	h.Set("x-bursar-cache", t.cacheWord())
 	if t.Step >= exchange.StepLookup {
 		h.Set("Cache-Status", t.cacheStatus())
@@ -41,6 +44,17 @@ func (s *Server) headers(t *trip) {
 	}
 	h.Set("x-bursar-attempts", strconv.Itoa(t.Outcome.Attempts))
 	t.rateHeaders(nil)
+}
+
+func (t *trip) requestID() { tellID(t.ctx, t.endpoint.client, t.ID) }
+
+// tellID tells a request's id, also where the SDKs of the client's API look for one.
+func tellID(ctx *fasthttp.RequestCtx, c *dialect.Client, id string) {
+	h := &ctx.Response.Header
+	h.Set("x-bursar-request-id", id)
+	if c != nil && c.IDHeader != "" && len(h.Peek(c.IDHeader)) == 0 { // else it is the provider's own
+		h.Set(c.IDHeader, id)
+	}
 }
 
 // budgetLeft is the room in the tightest hard budget: for a stream, what is surely left; else with the change returned.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bursar/cache"
+	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/pricing"
 	"bursar/prompt"
@@ -113,11 +114,12 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 // droppedFor lists what was left out of the request, or of one equal to it, for the target that answered.
 func (t *trip) droppedFor(c *exchange.Candidate) []string {
 	provider, upstream := t.using.policy.Providers[c.Provider], t.using.upstreams[c.Provider]
-	if upstream == nil || !provider.Drop || provider.Dialect == "openai" {
+	foreign := t.endpoint.client != nil
+	if upstream == nil || !foreign && (!provider.Drop || provider.Dialect == "openai") {
 		return nil
 	}
 	t.body = t.envelope.Shape(prompt.Shape{Model: c.Model, CapField: provider.OutputField}, t.body[:0])
-	_, dropped, _ := upstream.Carry(t.body, true)
+	_, dropped, _ := upstream.Carry(t.body, dialect.Options{Drop: true, Foreign: foreign})
 	return dropped
 }
 
@@ -135,34 +137,24 @@ func (g *generation) candidate(target string, now []*exchange.Candidate) *exchan
 	return now[0]
 }
 
-// replay puts a kept answer into the form that is asked for now: a stream as a stream and a plain answer as plain, each from either.
+// replay puts a kept answer into the form that is asked for now: a stream as a stream and a plain answer as plain, each from either, in the
+// client's own API.
 func (t *trip) replay(found *cache.Answer) ([]byte, bool) {
-	usage := t.envelope.IncludeUsage()
-	var body []byte
-	var err error
+	body, err := found.Body, error(nil)
 	switch {
-	case t.Facts.Stream && found.Form == cache.Stream:
-		body, err = providers.EditStream(found.Body, nil, func(dst []byte, e *providers.Event) []byte {
-			return passEvent(dst, e, usage, 0)
-		})
+	case t.Facts.Stream && found.Form != cache.Stream:
+		body, err = providers.StreamOf(body, nil, t.envelope.IncludeUsage())
+		if err == nil && t.endpoint.client != nil {
+			body, err = t.retell(body)
+		}
 	case t.Facts.Stream:
-		body, err = providers.StreamOf(found.Body, nil, usage)
+		body, err = t.retell(body)
 	case found.Form == cache.Stream:
-		body, err = providers.PlainOf(found.Body, nil)
+		if body, err = providers.PlainOf(body, nil); err == nil {
+			body, err = t.whole(body)
+		}
 	default:
-		return found.Body, true
+		body, err = t.whole(body)
 	}
 	return body, err == nil
-}
-
-// passEvent appends an event as the client wants it: without the usage it did not ask for, with its cost if it did.
-func passEvent(dst []byte, e *providers.Event, asked bool, cost pricing.Nano) []byte {
-	switch {
-	case !asked:
-		return providers.StripUsage(dst, e)
-	case e.HasUsage():
-		return providers.AddCost(dst, e, cost)
-	default:
-		return append(dst, e.Raw...)
-	}
 }

@@ -6,13 +6,22 @@ import (
 	"sync"
 
 	"bursar/exchange"
+	"bursar/prompt"
 	"bursar/router"
 )
 
 // read reads the body once.
 func (s *Server) read(t *trip) *exchange.Fault {
 	t.enter(exchange.StepRead)
-	if err := t.envelope.Read(t.ctx.Request.Body()); err != nil {
+	if t.endpoint.client != nil {
+		if err := prompt.Distinct(t.ctx.Request.Body()); err != nil {
+			return asFault(err)
+		}
+	}
+	if fault := t.translate(); fault != nil {
+		return fault
+	}
+	if err := t.envelope.Read(t.chat); err != nil {
 		return asFault(err)
 	}
 	if user := t.envelope.User(); user != "" && t.Identity.User == "" { // the user that a key was issued to is not the client's to choose

@@ -2,6 +2,11 @@ package proxy
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+
+	"bursar/dialect"
+	"bursar/exchange"
 
 	"github.com/valyala/fasthttp"
 )
@@ -14,14 +19,43 @@ type model struct {
 	OwnedBy string `json:"owned_by"`
 }
 
-// models lists what the key may ask for: auto, the policy's models, and every target by provider/model.
-func (s *Server) models(ctx *fasthttp.RequestCtx) {
-	t := s.begin(ctx)
+// messagesModel is one as Anthropic's SDKs read it.
+type messagesModel struct {
+	Type    string `json:"type"`
+	ID      string `json:"id"`
+	Name    string `json:"display_name"`
+	Created string `json:"created_at"`
+}
+
+// models lists what the key may ask for, or tells of one: auto, the policy's models, and every target by provider/model.
+func (s *Server) models(ctx *fasthttp.RequestCtx, id string) {
+	t := s.begin(ctx, &endpoint{client: clientOf(ctx)})
 	defer t.release()
 	if fault := s.identify(t); fault != nil {
 		s.refuse(t, fault)
 		return
 	}
+	rows := t.models()
+	var shown any
+	if at := slices.IndexFunc(rows, func(m model) bool { return m.ID == id }); id == "" {
+		shown = listed(rows, t.endpoint.client)
+	} else if at >= 0 {
+		shown = rows[at].shape(t.endpoint.client)
+	} else {
+		s.refuse(t, unknownModel(id))
+		return
+	}
+	body, err := json.Marshal(shown)
+	if err != nil { // strings and numbers only
+		s.refuse(t, asFault(err))
+		return
+	}
+	t.requestID()
+	ctx.SetContentType("application/json")
+	ctx.SetBody(body)
+}
+
+func (t *trip) models() []model {
 	p, scope := t.using.policy, t.Identity.Scope
 	rows := []model{{ID: "auto", Object: "model", OwnedBy: "bursar"}}
 	targets := map[string]bool{}
@@ -39,12 +73,32 @@ func (s *Server) models(ctx *fasthttp.RequestCtx) {
 			}
 		}
 	}
-	list, err := json.Marshal(map[string]any{"object": "list", "data": rows})
-	if err != nil { // strings and numbers only
-		s.refuse(t, asFault(err))
-		return
+	return rows
+}
+
+// listed is the list as the client's API has it.
+func listed(rows []model, c *dialect.Client) any {
+	if c != &dialect.Messages {
+		return map[string]any{"object": "list", "data": rows}
 	}
-	ctx.Response.Header.Set("x-bursar-request-id", t.ID)
-	ctx.SetContentType("application/json")
-	ctx.SetBody(list)
+	all := make([]any, len(rows))
+	for i := range rows {
+		all[i] = rows[i].shape(c)
+	}
+	return map[string]any{"data": all, "has_more": false, "first_id": rows[0].ID, "last_id": rows[len(rows)-1].ID}
+}
+
+// shape is a row as the client's API has it.
+func (m model) shape(c *dialect.Client) any {
+	if c != &dialect.Messages {
+		return m
+	}
+	return messagesModel{"model", m.ID, m.ID, "1970-01-01T00:00:00Z"}
+}
+
+func unknownModel(id string) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 404, Type: "invalid_request_error", Code: "model_not_found", Param: "model", Reason: exchange.ReasonUnknownModel, NoRetry: true,
+		Message: fmt.Sprintf("There is no model %.200q for this key.", id), Hint: "GET /v1/models lists those there are.",
+	}
 }

@@ -48,13 +48,13 @@ func (s *Server) refresh(t *trip, ttl time.Duration) {
 	}
 	ctx := new(fasthttp.RequestCtx)
 	t.ctx.Request.CopyTo(&ctx.Request)
-	using, ask := t.using, cache.Ask{Key: t.key, MaxAge: ttl, Behind: true}
+	using, e, ask := t.using, t.endpoint, cache.Ask{Key: t.key, MaxAge: ttl, Behind: true}
 	labels := t.labels()
 	ask.Labels = func() []string { return labels }
 	s.renewing.running.Go(func() {
 		defer s.renewing.end(ask.Key)
 		if _, seat := s.cache.Join(context.Background(), &ask); seat != nil && seat.Leads() {
-			s.serveBehind(ctx, using, seat)
+			s.serveBehind(ctx, e, using, seat)
 		} else if seat != nil {
 			seat.Leave(false)
 		}
@@ -76,9 +76,9 @@ func (r *refreshes) drain(ctx context.Context) {
 
 // serveBehind carries a request that no client waits for through the nine steps. It may be refused before it takes the seat, or decided for another
 // model than the stale answer was made by: then its answer is none for those who wait.
-func (s *Server) serveBehind(ctx *fasthttp.RequestCtx, using *generation, seat *cache.Seat) {
+func (s *Server) serveBehind(ctx *fasthttp.RequestCtx, e *endpoint, using *generation, seat *cache.Seat) {
 	defer seat.Leave(false)
-	t := s.begin(ctx)
+	t := s.begin(ctx, e)
 	t.using, t.refreshes, t.behind = using, seat, true
 	s.carryOut(t)
 	if stream, ok := ctx.Response.BodyStream().(stream); ok {

@@ -58,7 +58,7 @@ func TestRefreshIsOfItsKey(t *testing.T) {
 		ctx.Request.Header.SetMethod("POST")
 		ctx.Request.Header.Set("Authorization", "Bearer "+secret)
 		ctx.Request.SetBodyString(body)
-		h.serveBehind(ctx, h.current.Load(), seat)
+		h.serveBehind(ctx, chatCompletions, h.current.Load(), seat)
 		if found := h.cache.Find(t.Context(), ask); found != nil {
 			t.Errorf("stored under the key of another: %s", found.Body)
 		}

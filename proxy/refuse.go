@@ -7,7 +7,6 @@ import (
 
 	"bursar/budget"
 	"bursar/exchange"
-	"bursar/providers"
 
 	"github.com/valyala/fasthttp"
 )
@@ -18,17 +17,11 @@ func (s *Server) refuse(t *trip, f *exchange.Fault) {
 	if !t.held {
 		s.price(t, t.Outcome.Usage) // what failed candidates may have billed
 	}
-	t.Outcome.Status, t.Outcome.Reason = f.Status, f.Reason
+	t.Outcome.Reason = f.Reason
 	t.ctx.Response.Reset()
 	s.headers(t)
 	retryHeaders(t, f)
-	writeFault(t.ctx, f, t.ID)
-}
-
-func writeFault(ctx *fasthttp.RequestCtx, f *exchange.Fault, id string) {
-	ctx.SetStatusCode(f.Status)
-	ctx.SetContentType("application/json")
-	ctx.SetBody(dialect.WriteFault(nil, f, id))
+	t.Outcome.Status = writeFault(t.ctx, t.endpoint.client, f, t.ID)
 }
 
 // survive answers a request that a bug of ours has made panic: fasthttp would let the whole gateway die of it. Money that is held
@@ -48,8 +41,8 @@ func (s *Server) survive(t *trip) {
 		t.client.dropUpstream()
 	}
 	t.ctx.Response.Reset()
-	t.ctx.Response.Header.Set("x-bursar-request-id", t.ID)
-	writeFault(t.ctx, asFault(fmt.Errorf("panic: %v", bug)), t.ID)
+	t.requestID()
+	writeFault(t.ctx, t.endpoint.client, asFault(fmt.Errorf("panic: %v", bug)), t.ID)
 }
 
 // asFault makes sure that an error is one a client may see.
@@ -69,11 +62,12 @@ func (s *Server) lost(ctx *fasthttp.RequestCtx, path string) {
 	f := &exchange.Fault{
 		Status: 404, Type: "invalid_request_error", Code: "unknown_url", Reason: exchange.ReasonBadRequest, NoRetry: true,
 		Message: fmt.Sprintf("Unknown request URL: %s %.200s.", ctx.Method(), path),
-		Hint:    "This gateway serves POST /v1/chat/completions and GET /v1/models; an SDK's base URL ends in /v1.",
+		Hint:    "This gateway serves POST /v1/chat/completions, /v1/messages and /v1/messages/count_tokens, and GET /v1/models; the base URL of OpenAI's SDKs ends in /v1, that of Anthropic's does not.",
 	}
-	ctx.Response.Header.Set("x-bursar-request-id", s.ids.next(ctx.Time()))
+	id, c := s.ids.next(ctx.Time()), clientOf(ctx)
+	tellID(ctx, c, id)
 	ctx.Response.Header.Set("x-should-retry", "false")
-	writeFault(ctx, f, "")
+	writeFault(ctx, c, f, id)
 }
 
 // unreadable answers requests that fasthttp could not read: too large, too slow, not HTTP.
@@ -96,12 +90,12 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 		f.Status, f.Code, f.NoRetry = 408, "request_timeout", false
 		f.Message = fmt.Sprintf("The request did not arrive within %s.", s.ReadTimeout)
 	}
-	id := s.ids.next(ctx.Time())
-	ctx.Response.Header.Set("x-bursar-request-id", id)
+	id, c := s.ids.next(ctx.Time()), clientOf(ctx)
+	tellID(ctx, c, id)
 	if f.NoRetry {
 		ctx.Response.Header.Set("x-should-retry", "false")
 	}
-	writeFault(ctx, f, id)
+	writeFault(ctx, c, f, id)
 	ctx.SetConnectionClose()
 	if c, ok := ctx.Conn().(*clientConn); ok {
 		c.unread = true

@@ -19,7 +19,7 @@ type relay struct {
 	server *Server
 	trip   *trip
 	answer *providers.Answer
-	asked  bool   // the client asked for usage
+	told   teller
 	out    []byte // what goes to the client next
 	kept   []byte // the provider's bytes so far, for the cache; nil when not caching
 	guard  *guard // ends it if it only repeats itself; nil if its route wants none
@@ -36,7 +36,7 @@ const (
 
 // beginRelay hands a stream, whose first event has arrived, to fasthttp.
 func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
-	r := &relay{server: s, trip: t, answer: answer, asked: t.envelope.IncludeUsage(), guard: guardOf(t)}
+	r := &relay{server: s, trip: t, answer: answer, told: t.teller(), guard: guardOf(t)}
 	if t.keepsAnswers() {
 		r.kept = make([]byte, 0, 4<<10)
 	}
@@ -118,6 +118,7 @@ func (r *relay) fill() {
 			r.take(&event)
 		case errors.Is(err, io.EOF):
 			r.end = r.trip.Outcome.Reason
+			r.out, _ = r.told.end(r.out)
 		case errors.Is(err, providers.ErrClientGone):
 			r.end = exchange.ReasonClientGone
 		default:
@@ -148,7 +149,10 @@ func (r *relay) take(event *providers.Event) {
 		r.server.price(r.trip, usage)
 		fallthrough
 	default:
-		r.out = passEvent(r.out, event, r.asked, r.trip.Outcome.Cost)
+		var err error
+		if r.out, err = r.told.tell(r.out, event, r.trip.Outcome.Cost); err != nil {
+			r.fail(err)
+		}
 	}
 	if r.guard != nil && r.end == exchange.ReasonNone && event.Kind == providers.KindChunk && r.answer.Stream.Finish() == "" {
 		if text, _ := r.answer.Stream.OutputText(); r.guard.sees(text) {
@@ -175,7 +179,7 @@ func (r *relay) keep(raw []byte) {
 func (r *relay) fail(err error) {
 	r.end = exchange.ReasonStreamBroken
 	r.kept = nil
-	r.out = dialect.WriteStreamFault(r.out, streamBroken(r.trip.Outcome.Served.Target), r.trip.ID)
+	r.out = r.told.fail(r.out, streamBroken(r.trip.Outcome.Served.Target), r.trip.ID)
 	r.server.Warn("relay a stream", err)
 }
 

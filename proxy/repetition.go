@@ -72,19 +72,23 @@ func (r *relay) stopRepetition() {
 	r.end = exchange.ReasonRepetition
 	usage, _ := r.used(false)
 	r.server.price(t, usage)
-	from := len(r.out)
 	last := lastChunk{
 		ID: t.ID, Object: "chat.completion.chunk", Created: t.Start.Unix(), Model: t.Outcome.Served.Model,
 		Choices: []lastChoice{{Finish: "length"}}, Bursar: map[string]string{"ended": "repetition"},
 	}
-	r.out = appendChunk(r.out, &last)
-	if r.asked {
+	end := appendChunk(nil, &last)
+	if r.told.asked {
 		last.Choices, last.Bursar = []lastChoice{}, nil
 		last.Usage = &lastUsage{usage.Prompt(), usage.Completion(), usage.Prompt() + usage.Completion(), json.RawMessage(t.Outcome.Cost.Dollars())}
-		r.out = appendChunk(r.out, &last)
+		end = appendChunk(end, &last)
 	}
-	r.out = append(r.out, "data: [DONE]\n\n"...)
-	r.keep(r.out[from:]) // for those who follow
+	end = append(end, "data: [DONE]\n\n"...)
+	r.keep(end) // for those who follow
+	if out, _, err := r.told.all(r.out, end, t.Outcome.Cost); err == nil {
+		r.out = out
+	} else {
+		r.fail(err)
+	}
 }
 
 func appendChunk(dst []byte, c *lastChunk) []byte {

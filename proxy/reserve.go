@@ -66,7 +66,7 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	t.sent, t.estimate = s.adjusted(t, c, m.Tokens), m.Tokens
 	s.charge(t, t.using, c)
 	s.limit(t, t.using, c)
-	bound, predicted := s.holdTokens(c, m.Tokens, m.Method, t.using.family(c), len(t.ctx.Request.Body())), min(m.Prediction, mostOutput)
+	bound, predicted := s.holdTokens(c, m.Tokens, m.Method, t.using.family(c), len(t.chat)), min(m.Prediction, mostOutput)
 	most := min(t.Decision.MaxOutput, mostOutput)
 	if c.MaxOutput > 0 {
 		most = min(most, c.MaxOutput)

@@ -60,7 +60,7 @@ func (s *Server) compare(t *trip, w *wishes) (answered bool) {
 // last, those hot enough that no two answers are meant to be alike, and those whose answers are not kept.
 func (s *Server) comparable(t *trip) bool {
 	of := t.using.policy.Cache.Semantic
-	if s.semantic == nil || of == nil || t.behind || t.caching != exchange.CacheOn || t.Facts.N > 1 || t.endpoint != chatCompletions || t.envelope.Hot() {
+	if s.semantic == nil || of == nil || t.behind || t.caching != exchange.CacheOn || t.Facts.N > 1 || t.endpoint.path != chatCompletions.path || t.envelope.Hot() {
 		return false
 	}
 	scope, mark := of.Scope.Key(&t.Facts), s.cache.Mark()

@@ -8,10 +8,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// serve answers one chat completion. A plain answer is settled when serve returns; a stream is settled when its body is closed,
+// serve answers one request. A plain answer is settled when serve returns; a stream is settled when its body is closed,
 // at its last byte or when the client leaves.
-func (s *Server) serve(ctx *fasthttp.RequestCtx) {
-	s.carryOut(s.begin(ctx))
+func (s *Server) serve(ctx *fasthttp.RequestCtx, e *endpoint) {
+	s.carryOut(s.begin(ctx, e))
 }
 
 // carryOut serves a request that has begun.

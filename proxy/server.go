@@ -231,24 +231,3 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
-
-// endpoint is a call of the API that is served in the nine steps.
-type endpoint struct {
-	path string // after /v1, here and at the provider
-}
-
-var chatCompletions = &endpoint{path: "/chat/completions"}
-
-// route finds the endpoint.
-func (s *Server) route(ctx *fasthttp.RequestCtx) {
-	switch path := string(ctx.Path()); {
-	case path == "/v1/chat/completions" && ctx.IsPost():
-		s.serve(ctx)
-	case path == "/v1/bursar/false-hit" && ctx.IsPost():
-		s.falseHit(ctx)
-	case path == "/v1/models" && ctx.IsGet():
-		s.models(ctx)
-	default:
-		s.lost(ctx, path)
-	}
-}

@@ -23,6 +23,7 @@ type trip struct {
 	client   *clientConn
 	using    *generation // the policy it started with, whatever is loaded meanwhile
 
+	chat     []byte // the request as a chat completion: the client's own bytes, or what they were carried over to
 	envelope prompt.Envelope
 	target   prompt.Target // what Facts.PromptTokens is counted for
 	sent     int64         // tokens of the trimmed prompt, counted for the candidate it was sent to, as its provider will likely count them
@@ -76,10 +77,10 @@ type trip struct {
 var trips = sync.Pool{New: func() any { return new(trip) }}
 
 // begin takes a trip for a request.
-func (s *Server) begin(ctx *fasthttp.RequestCtx) *trip {
+func (s *Server) begin(ctx *fasthttp.RequestCtx, e *endpoint) *trip {
 	t := trips.Get().(*trip)
 	t.ctx = ctx
-	t.endpoint = chatCompletions
+	t.endpoint = e
 	t.client, _ = ctx.Conn().(*clientConn)
 	t.using = s.current.Load()
 	t.Start = time.Now()

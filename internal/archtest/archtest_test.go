@@ -40,7 +40,7 @@ var table = map[string]room{
 	"replay":            {ours: []string{"exchange", "pricing", "policy", "router", "budget", "ledger"}},
 	"dialect":           {ours: []string{"exchange"}},
 	"providers":         {ours: []string{"exchange", "pricing", "internal/jsonspan", "dialect"}, others: []string{"github.com/valyala/fasthttp"}},
-	"proxy":             {ours: []string{"internal/runaway", "exchange", "pricing", "tokens", "prompt", "policy", "router", "router/certify", "router/verify", "keys", "cache", "cache/embed", "cache/semantic", "budget", "ledger", "providers"}, others: []string{"github.com/valyala/fasthttp"}},
+	"proxy":             {ours: []string{"internal/runaway", "exchange", "pricing", "tokens", "prompt", "policy", "router", "router/certify", "router/verify", "keys", "cache", "cache/embed", "cache/semantic", "budget", "ledger", "dialect", "providers"}, others: []string{"github.com/valyala/fasthttp"}},
 	"admin":             {ours: []string{"exchange", "pricing", "policy", "budget", "ledger", "cache", "cache/semantic", "router"}, others: []string{"github.com/prometheus/client_golang"}},
 	"internal/testkit":  {ours: []string{"exchange", "pricing"}},
 	"internal/archtest": {},
