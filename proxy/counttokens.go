@@ -23,7 +23,7 @@ func (s *Server) countTokens(ctx *fasthttp.RequestCtx, e *endpoint) {
 	}
 	ctx.Response.Header.Set("x-bursar-count", t.Facts.PromptMethod.String())
 	ctx.SetContentType("application/json")
-	ctx.SetBodyString(`{"input_tokens":` + strconv.FormatInt(tokens, 10) + `}`)
+	ctx.SetBodyString(`{"` + e.counts + `":` + strconv.FormatInt(tokens, 10) + `}`)
 }
 
 func (s *Server) countPrompt(t *trip) (int64, *exchange.Fault) {

@@ -81,7 +81,7 @@ func (s *Server) beginFollowing(t *trip, gone alarm) {
 	s.headers(t)
 	t.ctx.SetStatusCode(200)
 	h := &t.ctx.Response.Header
-	h.SetContentType("text/event-stream")
+	h.SetContentType(t.streamType())
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Age", "0")
 	t.ctx.Response.ImmediateHeaderFlush = true

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 
 	"bursar/exchange"
@@ -21,10 +22,28 @@ func (s *Server) admit(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 }
 
 func keyOf(h *fasthttp.RequestHeader) []byte {
-	return keys.Parse(h.Peek("Authorization"), h.Peek("x-api-key"), h.Peek("api-key"), h.Peek("x-goog-api-key"))
+	google := h.Peek("x-goog-api-key")
+	if len(google) == 0 {
+		google = keyInQuery(h.RequestURI())
+	}
+	return keys.Parse(h.Peek("Authorization"), h.Peek("x-api-key"), h.Peek("api-key"), google)
 }
 
-// identify finds out who asks, by the key in any of the four headers that SDKs use.
+// keyInQuery is the key that clients of Google's API may send in the URL.
+func keyInQuery(uri []byte) []byte {
+	path, query, _ := bytes.Cut(uri, []byte("?"))
+	if _, _, ok := googleCall(string(path)); !ok && !bytes.HasPrefix(path, []byte("/v1beta/")) {
+		return nil
+	}
+	for part := range bytes.SplitSeq(query, []byte("&")) {
+		if key, ok := bytes.CutPrefix(part, []byte("key=")); ok {
+			return key
+		}
+	}
+	return nil
+}
+
+// identify finds out who asks, by the key in any of the four headers that SDKs use, or in the URL of Google's API.
 func (s *Server) identify(t *trip) *exchange.Fault {
 	key := keyOf(&t.ctx.Request.Header)
 	if len(key) == 0 {

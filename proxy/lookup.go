@@ -102,7 +102,7 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 	h := &t.ctx.Response.Header
 	h.Set("Age", strconv.FormatInt(int64(age/time.Second), 10))
 	if t.Facts.Stream {
-		h.SetContentType("text/event-stream")
+		h.SetContentType(t.streamType())
 		h.Set("Cache-Control", "no-cache")
 	} else {
 		h.SetContentType("application/json")

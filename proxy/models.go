@@ -27,6 +27,13 @@ type messagesModel struct {
 	Created string `json:"created_at"`
 }
 
+// googleModel is one as Google's SDKs read it.
+type googleModel struct {
+	Name    string   `json:"name"`
+	Display string   `json:"displayName"`
+	Actions []string `json:"supportedGenerationMethods"`
+}
+
 // models lists what the key may ask for, or tells of one: auto, the policy's models, and every target by provider/model.
 func (s *Server) models(ctx *fasthttp.RequestCtx, id string) {
 	t := s.begin(ctx, &endpoint{client: clientOf(ctx)})
@@ -78,20 +85,26 @@ func (t *trip) models() []model {
 
 // listed is the list as the client's API has it.
 func listed(rows []model, c *dialect.Client) any {
-	if c != &dialect.Messages {
-		return map[string]any{"object": "list", "data": rows}
-	}
 	all := make([]any, len(rows))
 	for i := range rows {
 		all[i] = rows[i].shape(c)
+	}
+	switch c {
+	case nil:
+		return map[string]any{"object": "list", "data": all}
+	case &dialect.GenerateContent:
+		return map[string]any{"models": all}
 	}
 	return map[string]any{"data": all, "has_more": false, "first_id": rows[0].ID, "last_id": rows[len(rows)-1].ID}
 }
 
 // shape is a row as the client's API has it.
 func (m model) shape(c *dialect.Client) any {
-	if c != &dialect.Messages {
+	switch c {
+	case nil:
 		return m
+	case &dialect.GenerateContent:
+		return googleModel{"models/" + m.ID, m.ID, []string{"generateContent", "countTokens"}}
 	}
 	return messagesModel{"model", m.ID, m.ID, "1970-01-01T00:00:00Z"}
 }

@@ -62,7 +62,8 @@ func (s *Server) lost(ctx *fasthttp.RequestCtx, path string) {
 	f := &exchange.Fault{
 		Status: 404, Type: "invalid_request_error", Code: "unknown_url", Reason: exchange.ReasonBadRequest, NoRetry: true,
 		Message: fmt.Sprintf("Unknown request URL: %s %.200s.", ctx.Method(), path),
-		Hint:    "This gateway serves POST /v1/chat/completions, /v1/messages and /v1/messages/count_tokens, and GET /v1/models; the base URL of OpenAI's SDKs ends in /v1, that of Anthropic's does not.",
+		Hint: "This gateway serves POST /v1/chat/completions, /v1/responses, /v1/messages, /v1/messages/count_tokens, /v1beta/models/MODEL:generateContent, :streamGenerateContent and :countTokens, and GET /v1/models. " +
+			"The base URL of OpenAI's SDKs ends in /v1, that of Anthropic's and Google's does not.",
 	}
 	id, c := s.ids.next(ctx.Time()), clientOf(ctx)
 	tellID(ctx, c, id)

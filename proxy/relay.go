@@ -48,7 +48,7 @@ func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
 	s.headers(t)
 	t.providerID(answer)
 	t.ctx.SetStatusCode(200)
-	t.ctx.Response.Header.SetContentType("text/event-stream")
+	t.ctx.Response.Header.SetContentType(t.streamType())
 	t.ctx.Response.Header.Set("Cache-Control", "no-cache")
 	t.ctx.Response.ImmediateHeaderFlush = true
 	t.ctx.SetBodyStream(r, -1)

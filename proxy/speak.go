@@ -29,7 +29,7 @@ func (t *trip) translate() *exchange.Fault {
 
 // reply is what an answer is made with.
 func (t *trip) reply() dialect.Reply {
-	return dialect.Reply{Request: t.ctx.Request.Body(), ID: t.ID, Model: t.Facts.Model, Created: t.Start.Unix(), PromptTokens: t.Facts.PromptTokens}
+	return dialect.Reply{Request: t.ctx.Request.Body(), ID: t.ID, Model: t.Facts.Model, Created: t.Start.Unix(), Array: t.endpoint.array, PromptTokens: t.Facts.PromptTokens}
 }
 
 // whole is a whole answer as the client gets it.
@@ -133,6 +133,14 @@ func (l *teller) telling(cost pricing.Nano, failed *error) func(dst []byte, e *p
 		}
 		return dst
 	}
+}
+
+// streamType is the content type of a stream.
+func (t *trip) streamType() string {
+	if t.endpoint.array {
+		return "application/json"
+	}
+	return "text/event-stream"
 }
 
 // refusedBy makes of a provider's refusal, which is an error as OpenAI writes it, one in the client's own form.
