@@ -15,9 +15,9 @@ import (
 
 // matrixProviders are the targets of the matrix, and matrixDialects how the policy says what they speak.
 var (
-	matrixProviders = []string{"openai", "azure", "anthropic", "gemini", "bedrock"}
+	matrixProviders = []string{"openai", "anthropic", "gemini"}
 	matrixDialects  = map[string]string{
-		"openai": "dialect: openai, key_env: KEY", "azure": "dialect: azure, key_env: KEY", "anthropic": "dialect: anthropic, key_env: KEY",
+		"openai": "dialect: openai, key_env: KEY, max_tokens_field: max_completion_tokens", "azure": "dialect: azure, key_env: KEY, max_tokens_field: max_completion_tokens", "anthropic": "dialect: anthropic, key_env: KEY",
 		"gemini": "dialect: gemini, key_env: KEY", "bedrock": "dialect: bedrock, key_env: KEY",
 	}
 	matrixModels = map[string]string{"openai": "gpt-5", "azure": "gpt-5", "anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-flash", "bedrock": "anthropic.claude-sonnet-4-6"}
