@@ -188,7 +188,7 @@ func (c *compiler) output() {
 	if file == nil {
 		return
 	}
-	out.MaxTokens = file.MaxTokens.value
+	out.MaxTokens, out.HoldP99 = file.MaxTokens.value, file.Hold.value == "p99"
 	if least := file.LeastUsefulTokens; least.ok {
 		if out.LeastUseful = least.value; out.MaxTokens > 0 && least.value > out.MaxTokens {
 			c.problem(least.at, fmt.Sprintf("lower it to %d, or raise max_tokens", out.MaxTokens),

@@ -465,6 +465,10 @@ type outputEntry struct {
 	LeastUsefulTokens whole `key:"least_useful_tokens" least:"1" usual:"64"`
 	// No request gets more.
 	MaxTokens whole `key:"max_tokens" least:"1" usual:"no limit"`
+	// How much is kept free for an answer where room is scarce. `worst`: for the whole cap, always. `p99`: for what 99 in 100 answers of the same route and
+	// target have not exceeded, once 299 of them were seen. A budget that has no room for the whole cap then grants no more than that, and lowers the cap to it,
+	// so that others find room too; it is never overspent. A limit of tokens per minute counts no more than that at first, and may be passed by the hundredth answer.
+	Hold choice `key:"hold" one:"worst p99" usual:"worst"`
 }
 
 // Whom to tell of what happens to the money.

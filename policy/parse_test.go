@@ -84,7 +84,7 @@ func TestCompact(t *testing.T) {
 		{"cache", p.Cache.TTL, 24 * time.Hour},
 		{"semantic", *p.Cache.Semantic, Semantic{0.01, 6 * time.Hour, ScopeTeam}},
 		{"trim", p.Trim, exchange.Trim{MaxPromptTokens: 24000, KeepLastTurns: 12, MinifyToolResults: true}},
-		{"output", p.Output, Output{1024, 4096, 64}},
+		{"output", p.Output, Output{1024, 4096, 64, false}},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)

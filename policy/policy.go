@@ -84,6 +84,7 @@ type Output struct {
 	DefaultMaxTokens int64 // cap of a request that asks for none, > 0
 	MaxTokens        int64 // no request gets more; 0 is no limit
 	LeastUseful      int64 // no cap is lowered below this for want of money; > 0
+	HoldP99          bool  // where room is scarce, hold for what 99 in 100 answers need, not for the whole cap
 }
 
 // UnknownPrice is what the policy does with a target that no price is known for.

@@ -52,6 +52,7 @@ func (p *Policy) Settings(at time.Time) []Setting {
 	s.add("output.default_max_tokens", strconv.FormatInt(p.Output.DefaultMaxTokens, 10))
 	s.add("output.max_tokens", strconv.FormatInt(p.Output.MaxTokens, 10))
 	s.add("output.least_useful_tokens", strconv.FormatInt(p.Output.LeastUseful, 10))
+	s.add("output.hold_p99", strconv.FormatBool(p.Output.HoldP99))
 	s.add("events", fmt.Sprintf("%d times the usual, at least $%s", p.Events.Times, p.Events.Least.Dollars()))
 	for _, w := range p.Events.Webhooks {
 		s.add("events.webhooks."+w.Name, fmt.Sprintf("slack %v, kinds %v, teams %v", w.Slack, w.Kinds, w.Teams))

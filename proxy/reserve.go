@@ -78,16 +78,18 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 		t.cap, t.left = most, noBound
 		return nil
 	}
-	t.holds++
+	worst := func(output int64) pricing.Nano { return c.Price.Worst(bound, (output+predicted)*t.Facts.N, t.Start) }
+	typical := s.typical(t, c, least, most)
 	t.hold = budget.Hold{
-		ID:      holdID(t.ID, t.holds),
-		Want:    c.Price.Worst(bound, (most+predicted)*t.Facts.N, t.Start),
-		Least:   c.Price.Worst(bound, (least+predicted)*t.Facts.N, t.Start),
-		Charges: t.charges, Limits: t.limits, Tokens: min(bound+(most+predicted)*t.Facts.N, budget.MaxTokens), Lease: s.HoldLease,
+		Want: worst(most), Least: worst(least), Charges: t.charges, Limits: t.limits,
+		Tokens: min(bound+(typical+predicted)*t.Facts.N, budget.MaxTokens), Lease: s.HoldLease,
 	}
 	t.hold.Seed = t.seed(c, t.seeded[:0])
 	t.seeded = t.hold.Seed
 	grant, short := s.obtain(t)
+	if enough := worst(typical); short == nil && grant.OK && grant.Amount < t.hold.Want && enough < grant.Amount {
+		grant, short = s.holdLess(t, c, enough)
+	}
 	if short != nil {
 		return short
 	}
@@ -98,7 +100,7 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	}
 	t.held = true
 	t.Outcome.Held = grant.Amount
-	if grant.Amount < t.hold.Want {
+	if grant.Amount < worst(most) {
 		t.cap = min(most, c.Price.Affordable(bound, grant.Amount, t.Start)/t.Facts.N-predicted)
 	}
 	if t.cap < asked && t.Decision.Reason != exchange.ReasonDowngraded {
@@ -108,8 +110,19 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	return s.journal(t, grant.Slice)
 }
 
+// holdLess gives back a hold that took all the room that a budget had left, and takes what answers of this kind need: others want to be answered
+// too. The cap goes down with it, so that even the longest answer costs no more than is held.
+func (s *Server) holdLess(t *trip, c *exchange.Candidate, enough pricing.Nano) (budget.Grant, *shortage) {
+	s.giveBack(t)
+	s.limit(t, t.using, c) // what has counted the request once does not count it again
+	t.hold.Limits, t.hold.Want, t.hold.Least = t.limits, enough, min(t.hold.Least, enough)
+	return s.obtain(t)
+}
+
 // obtain asks the store for the hold, and tells whoever watches what its budgets and limits stand at.
 func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
+	t.holds++
+	t.hold.ID = holdID(t.ID, t.holds)
 	t.journalled = t.hold.ID
 	resumed := s.settling.resumed.Load()
 	settling := len(t.limits) > 0 && s.settling.busy()

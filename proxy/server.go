@@ -46,6 +46,7 @@ type Server struct {
 	reports  reports
 
 	calibration tokens.Calibration
+	lengths     tokens.Lengths    // how long answers get, by route and target
 	recurrence  prompt.Recurrence // which prompts begin like others before them
 
 	books     sync.RWMutex                   // read while a row is booked, written while counters are restored from the rows
@@ -167,6 +168,7 @@ func New(rooms Rooms, options Options) *Server {
 	s.running.Go(func() { s.keepLeases(ctx) })
 	s.running.Go(func() { s.sweep(ctx) })
 	s.running.Go(func() { s.restoreLost(ctx) })
+	s.running.Go(func() { s.relearnLengths(ctx) })
 	if s.Embedded {
 		close(s.recovered)
 	} else {

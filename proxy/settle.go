@@ -96,6 +96,11 @@ func (s *Server) cancel(t *trip) {
 			s.Warn("close a hold in the journal", err)
 		}
 	}
+	s.giveBack(t)
+}
+
+// giveBack tells the store that a hold is not needed.
+func (s *Server) giveBack(t *trip) {
 	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
 		s.settleLater(t, 0, 0)
 	} else if !s.Embedded { // a store that is restarted may forget this as it may forget a settle, and the hold would expire into spend
@@ -114,6 +119,7 @@ func (s *Server) end(t *trip) {
 	s.leaveAlone(t, t.usedTokens())
 	s.leaveSeat(t, t.Outcome.Reason == exchange.ReasonProviderFailed || t.Outcome.Reason == exchange.ReasonStreamBroken)
 	s.book(t)
+	s.learnLength(t)
 	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
 	}
