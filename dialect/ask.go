@@ -51,6 +51,7 @@ type askMessage struct {
 	ToolCalls      []askCall         `json:"tool_calls,omitempty"`
 	ToolCallID     string            `json:"tool_call_id,omitempty"`
 	Extra          json.RawMessage   `json:"extra_content,omitempty"`
+	IsError        bool              `json:"is_error,omitempty"`
 }
 
 type askCall struct {

@@ -229,8 +229,8 @@ func (t *geminiClientTranslation) result(r *googleResult, at string) *exchange.F
 	if id == "" {
 		return malformed(at, fmt.Sprintf("the result of a call in an earlier content; none of `%s` is open", r.Name))
 	}
-	text := compact(r.Response)
-	m := askMessage{Role: "tool", ToolCallID: id, Content: text}
+	text, failed := r.said()
+	m := askMessage{Role: "tool", ToolCallID: id, Content: text, IsError: failed}
 	if len(r.Parts) > 0 {
 		parts := []any{askPart{Type: "text", Text: text}}
 		for k, raw := range r.Parts {
@@ -246,6 +246,19 @@ func (t *geminiClientTranslation) result(r *googleResult, at string) *exchange.F
 	}
 	t.out.Messages = append(t.out.Messages, m)
 	return nil
+}
+
+// said is what a tool said: a text in a member output or error stands for itself, as Google documents it, and all else as the JSON that it is.
+func (r *googleResult) said() (text string, failed bool) {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(r.Response, &object) == nil && len(object) == 1 {
+		for name, value := range object {
+			if (name == "output" || name == "error") && json.Unmarshal(value, &text) == nil {
+				return text, name == "error"
+			}
+		}
+	}
+	return compact(r.Response), false
 }
 
 func (c *googleCall) chat(at string) (askCall, *exchange.Fault) {

@@ -202,12 +202,16 @@ func (t *geminiTranslation) toolResult(m *chatMessage, at string) ([]geminiPart,
 		}
 		text.WriteString(*p.Text)
 	}
-	result := geminiPart{Response: &geminiToolResult{ID: ownID(m.ToolCallID), Name: name, Response: toolOutput(text.String())}}
+	result := geminiPart{Response: &geminiToolResult{ID: ownID(m.ToolCallID), Name: name, Response: toolOutput(text.String(), m.IsError)}}
 	return append([]geminiPart{result}, others...), nil
 }
 
-// toolOutput makes the object that Google wants of what a tool said. One that has a member output or error means something else by it.
-func toolOutput(said string) json.RawMessage {
+// toolOutput makes the object that Google wants of what a tool said. One that has a member output or error
+// means something else by it.
+func toolOutput(said string, failed bool) json.RawMessage {
+	if failed {
+		return encode(nil, map[string]string{"error": said})
+	}
 	var object map[string]json.RawMessage
 	if raw := strings.TrimSpace(said); strings.HasPrefix(raw, "{") && json.Unmarshal([]byte(raw), &object) == nil {
 		if object["output"] == nil && object["error"] == nil {

@@ -15,6 +15,7 @@ func responsesAnswer(chat []byte, r Reply) ([]byte, error) {
 	if thoughts := sealing(&said.Message); thoughts != nil || said.Message.thought() != "" {
 		item := items.reasoning()
 		item.finish(said.Message.thought(), thoughts)
+		item.Status = "completed"
 		out.Output = append(out.Output, item)
 	}
 	if text, refusal := string(said.Message.Content), said.Message.Refusal; text != "" || refusal != "" || len(said.Message.ToolCalls) == 0 {

@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files of the matrix anew; read git diff afterwards")
 
 // matrixClients ask, each in its own API.
-var matrixClients = []string{"chat", "messages"}
+var matrixClients = []string{"chat", "messages", "responses", "gemini"}
 
 // TestMatrix: whatever API a client speaks and whatever dialect its target, the target gets the same request, the client the same answer, streamed
 // or not, and the same is paid. Each scene of testdata/matrix says what each client sends; behind `want DIALECT` stands what a provider gets, and
