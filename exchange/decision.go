@@ -19,6 +19,8 @@ type Decision struct {
 	Trim       Trim
 	// StopRepeats is after how many repetitions of one piece a streamed answer is ended; 0 is never.
 	StopRepeats int
+	Cascade     *Cascade // how the answer is checked; nil if it is not
+	Instead     Instead  // who answers instead of one that fails its checks
 	Observed    []string // names of routes in mode observe that would have decided
 }
 

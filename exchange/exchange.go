@@ -14,6 +14,7 @@ type Exchange struct {
 	Facts    Facts     // what was measured
 	Decision Decision  // what was decided
 	Outcome  Outcome   // what came of it
+	Aside    Aside     // what it is if it is a call of the house's own
 }
 
 // Identity is who asks, as the key tells. Strings are never empty for an identified caller, but Project and User may be.

@@ -27,10 +27,11 @@ type Facts struct {
 	Signals    Signals    // what the prompt's text shows
 	Complexity Complexity // what the router makes of the signals
 
-	BudgetUsed   float64 // used share (0..1 and above) of the fullest budget that touches the request, spent and held
-	Conversation uint64  // fingerprint of the conversation, equal for all its turns; 0 if it has none
-	Sticky       Sticky  // what served the conversation's earlier turns
-	Pinned       bool    // x-bursar-pin: the model asked for is the model used
+	BudgetUsed   float64  // used share (0..1 and above) of the fullest budget that touches the request, spent and held
+	Conversation uint64   // fingerprint of the conversation, equal for all its turns; 0 if it has none
+	Sticky       Sticky   // what served the conversation's earlier turns
+	Certified    []string // names of routes whose cheap answers are certified for the team, sorted
+	Pinned       bool     // x-bursar-pin: the model asked for is the model used
 }
 
 // Tag is one x-bursar-tag-NAME: VALUE header.

@@ -19,9 +19,13 @@ type Outcome struct {
 	Trimmed   int64  // prompt tokens removed
 	Cache     string // hit, miss, off: what the cache did
 	Cost      pricing.Nano
-	Baseline  pricing.Nano // what the same answer would have cost on the baseline
-	Saved     Savings      // per lever; sums to Baseline - Cost exactly
-	Held      pricing.Nano // what was held for it
+	Baseline  pricing.Nano  // what the same answer would have cost on the baseline
+	Saved     Savings       // per lever; sums to Baseline - Cost exactly
+	Held      pricing.Nano  // what was held for it
+	Cascade   CascadeWord   // what the checks made of it
+	Failed    string        // the check that the cheap answer failed, "" if none
+	Beside    []PaidCall    // answers that were paid and thrown away
+	Waited    time.Duration // how much longer the client waited because of the checks
 	FirstByte time.Duration
 	Duration  time.Duration
 	Steps     [Steps]time.Duration // time spent in each step

@@ -12,6 +12,8 @@ const (
 	ReasonDefault                // auto, and no route said more
 	ReasonPinned                 // x-bursar-pin
 	ReasonSticky                 // the conversation stays where it is
+	ReasonUncertified            // the route's cheap answers are not certified, so it stays with the model that it would escalate to
+	ReasonAside                  // a call of the house's own
 	ReasonUnknownModel           // no such model: 404
 	ReasonNoCandidate            // every target of the model is unavailable: 503
 	ReasonUnknownPrice           // no price, and the policy denies unknown prices
@@ -26,6 +28,7 @@ const (
 	ReasonNotCached              // the client wants a cached answer or none, and there is none: 504
 	ReasonAnswered               // a provider answered
 	ReasonFallback               // a later candidate answered
+	ReasonEscalated              // the cheap answer failed its checks, and another model answered
 	ReasonProviderFailed         // every candidate failed
 	ReasonProviderRefused        // the provider answered with a client error, passed on
 	ReasonClientGone             // the client left before the end
@@ -42,8 +45,8 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"none", "rule", "asked", "default", "pinned", "sticky", "unknown_model", "no_candidate", "unknown_price", "downgraded",
-	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "semantic_hit", "shared_hit", "not_cached", "answered", "fallback", "provider_failed",
+	"none", "rule", "asked", "default", "pinned", "sticky", "uncertified", "aside", "unknown_model", "no_candidate", "unknown_price", "downgraded",
+	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "semantic_hit", "shared_hit", "not_cached", "answered", "fallback", "escalated", "provider_failed",
 	"provider_refused", "client_gone", "stream_broken", "repetition", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
 	"orphaned", "internal",
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"bursar/pricing"
 )
 
 // Recorded is what a decision went by that no other column of the ledger has: with the row it makes the facts anew, so that the request can be
@@ -20,6 +22,10 @@ type Recorded struct {
 	Sticky       Sticky
 	Pinned       bool
 	CacheKey     uint64 // the beginning of the answer's key in the cache, 0 if the cache was not asked
+	Certified    bool   // the route that decided had a certificate for the team
+	Cascade      CascadeWord
+	Beside       []PaidCall // answers that were paid and thrown away
+	Of           string     // the request that the house made this call for, "" if it is a client's
 }
 
 // Record picks what is to be recorded of facts.
@@ -79,6 +85,25 @@ func (r *Recorded) AppendText(dst []byte) []byte {
 	}
 	hash('v', r.Conversation)
 	hash('k', r.CacheKey)
+	if r.Certified {
+		word('Q')
+	}
+	if r.Cascade != CascadeNone {
+		word('e')
+		dst = append(dst, r.Cascade...)
+	}
+	for i := range r.Beside {
+		word('x')
+		dst = append(dst, r.Beside[i].Target...)
+		dst = append(dst, '=')
+		dst = strconv.AppendInt(dst, int64(r.Beside[i].Cost), 10)
+		dst = append(dst, '=')
+		dst = append(dst, r.Beside[i].Why...)
+	}
+	if r.Of != "" {
+		word('A')
+		dst = append(dst, r.Of...)
+	}
 	if r.Sticky.Model != "" {
 		word('m')
 		dst = append(dst, r.Sticky.Model...)
@@ -131,10 +156,34 @@ func (r *Recorded) take(letter byte, value string) (err error) {
 		r.Conversation, err = strconv.ParseUint(value, 16, 64)
 	case 'k':
 		r.CacheKey, err = strconv.ParseUint(value, 16, 64)
+	case 'Q':
+		r.Certified = true
+	case 'e':
+		r.Cascade = CascadeWord(value)
+	case 'x':
+		var call PaidCall
+		call, err = parsePaidCall(value)
+		r.Beside = append(r.Beside, call)
+	case 'A':
+		r.Of = value
 	case 'm':
 		r.Sticky.Model = value
 	case 'u':
 		r.Sticky.Target = value
 	}
 	return err // a letter of a later version is passed over
+}
+
+// parsePaidCall reads TARGET=NANO=CHECK. A target may have an = in it.
+func parsePaidCall(text string) (PaidCall, error) {
+	last := strings.LastIndexByte(text, '=')
+	if last < 0 {
+		return PaidCall{}, strconv.ErrSyntax
+	}
+	middle := strings.LastIndexByte(text[:last], '=')
+	if middle < 0 {
+		return PaidCall{}, strconv.ErrSyntax
+	}
+	cost, err := strconv.ParseInt(text[middle+1:last], 10, 64)
+	return PaidCall{Target: text[:middle], Cost: pricing.Nano(cost), Why: text[last+1:]}, err
 }

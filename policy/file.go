@@ -331,7 +331,7 @@ type routeEntry struct {
 	When *whenEntry `key:"when"`
 	// The model that serves, or `asked`: what the client named and, for `auto`, the default.
 	To text `key:"to" need:"yes" names:"model or asked" like:"cheap"`
-	// Where an answer goes that fails its checks. This version loads it, but does not act on it yet.
+	// The cheap model answers first, its answer is checked, and one that fails goes to a better model. See docs/routing.md.
 	Escalate *escalateEntry `key:"escalate"`
 	// What the cache may do for these requests: `on` looks up and stores, `refresh` only stores, `read` only looks up.
 	Cache choice `key:"cache" one:"on off refresh read" usual:"on if the policy caches"`
@@ -382,15 +382,37 @@ type whenEntry struct {
 	Hour hours `key:"hour" like:"9-17"`
 }
 
-// Where an answer goes that fails its checks.
+// How an answer is checked, and where one goes that fails. Both calls are paid, each is held for before it is made, and both are in the row of the
+// request. Requests that the client has pinned are not checked.
 type escalateEntry struct {
 	At place
 
 	// The model that answers instead.
 	To text `key:"to" need:"yes" names:"model" like:"premium"`
 	// The checks that keep a cheap answer: `valid_schema` (tool calls and JSON fit their schema), `complete` (not cut off),
-	// `not_refused`.
-	Unless list[choice] `key:"unless" need:"yes" one:"valid_schema complete not_refused" like:"[valid_schema, complete, not_refused]"`
+	// `not_refused`, `not_empty`, `not_repetitive` (it does not end in a loop).
+	Unless list[choice] `key:"unless" need:"yes" one:"valid_schema complete not_refused not_empty not_repetitive" like:"[valid_schema, complete, not_refused]"`
+	// A second cheap model, asked at the same time. An answer is kept only if both say the same, or if nobody but a reader could tell.
+	AgreeWith text `key:"agree_with" names:"model" usual:"no second model is asked" like:"spare"`
+	// What becomes of an answer that failed while nobody else can answer, for want of money or of a provider: `serve` gives it all the
+	// same, and says so in a header; `refuse` answers with the error.
+	Otherwise choice `key:"otherwise" one:"serve refuse" usual:"serve"`
+	// Streams: `buffer` holds them back until they are checked, or until buffer_bytes have come; `pass` passes them on unchecked.
+	Streams choice `key:"streams" one:"buffer pass" usual:"buffer"`
+	// How much of a stream is held back, in bytes as the provider sends it. A longer one is checked by its beginning, and flows on.
+	BufferBytes whole `key:"buffer_bytes" least:"1024" most:"1000000" usual:"65536"`
+	// The cheap model serves a team's requests only once it is certified that so much of the other model's quality is kept. Until then, and when
+	// drift or age has taken the certificate back, `to` serves.
+	Quality share `key:"quality" usual:"no certificate is needed" like:"98%"`
+	// How sure a certificate must be.
+	Confidence share `key:"confidence" usual:"95%"`
+	// How long a certificate holds. It is renewed by the samples that come meanwhile.
+	Valid span `key:"valid" usual:"30d"`
+	// Share of the route's requests that both models answer, after the client has its answer, to certify the quality and to watch it: 1 to 5 %.
+	// These calls are paid by the budgets of the request's team, and carry the tag `bursar-aside` with the value `shadow:ROUTE`.
+	Shadow share `key:"shadow" usual:"none" like:"2%"`
+	// What these calls may cost a day, over all teams, in US dollars.
+	ShadowDailyUSD dollars `key:"shadow_daily_usd" usual:"what the budgets of the teams allow" like:"5"`
 }
 
 // What may be answered from earlier answers.

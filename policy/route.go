@@ -13,19 +13,14 @@ type Route struct {
 	Name     string
 	When     *When              // never nil; matches everything if the file gives no condition
 	To       *Model             // nil means asked: what the client named and, for auto, the policy's default
-	Escalate *Escalate          // nil if the route has none
+	Escalate *Model             // what answers instead of an answer that fails its checks; nil if the route has none
+	Cascade  *exchange.Cascade  // how they are checked; nil if and only if Escalate is
 	Cache    exchange.CacheMode // what the route lets the cache do; CacheOff if the policy caches nothing
 	CacheTTL time.Duration      // how long its answers may be given again; 0 if the policy caches nothing
 	Observe  bool               // log what it would do, change nothing
 	// StopRepeats is after how many repetitions of one piece a streamed answer is ended; 0 is never.
 	StopRepeats int
 	Line        int // where it stands in the file
-}
-
-// Escalate says where an answer goes that fails its checks. It is loaded, not acted on yet.
-type Escalate struct {
-	To     *Model
-	Unless []string // checks that keep the cheap answer: valid_schema, complete, not_refused
 }
 
 func (c *compiler) routes() {
@@ -77,15 +72,8 @@ func (c *compiler) route(file *routeEntry, where string) *Route {
 	} else if file.CacheTTL.ok {
 		c.warn(file.CacheTTL.at, "add cache: { exact: { ttl: 24h } }", "route %s has a cache_ttl, but the policy caches nothing", quoted(r.Name))
 	}
-	if e := file.Escalate; e != nil {
-		r.Escalate = &Escalate{To: c.model(e.To, where+".escalate.to")}
-		for _, check := range e.Unless.items {
-			r.Escalate.Unless = append(r.Escalate.Unless, check.value)
-		}
-		if e.Unless.ok && len(e.Unless.items) == 0 {
-			c.problem(e.Unless.at, "name at least one of valid_schema, complete and not_refused", "%s.escalate.unless names no check, so every answer would escalate", where)
-		}
-		c.warn(e.At, "the route serves its own model meanwhile", "route %s: escalate is loaded, but this version does not act on it yet", quoted(r.Name))
+	if file.Escalate != nil {
+		c.escalate(r, file.Escalate, where+".escalate")
 	}
 	return r
 }

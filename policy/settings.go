@@ -130,8 +130,10 @@ func (s *settings) route(path string, r *Route) {
 	if r.StopRepeats > 0 {
 		s.add(path+".stop_repetition_after", strconv.Itoa(r.StopRepeats))
 	}
-	if e := r.Escalate; e != nil {
-		s.add(path+".escalate", fmt.Sprintf("to %s unless %s", e.To.Name, strings.Join(e.Unless, ", ")))
+	if k := r.Cascade; k != nil {
+		s.add(path+".escalate", fmt.Sprintf("to %s unless %s", k.Model, strings.Join(k.Checks, ", ")))
+		s.add(path+".escalate.agree_with", either(k.Second, "none"))
+		s.add(path+".escalate.terms", fmt.Sprintf("refuse: %v, buffer: %d, quality %v at %v for %s, shadow %v", k.Refuse, k.Buffer, k.Quality, k.Confidence, k.Valid, k.Shadow))
 	}
 }
 

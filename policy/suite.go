@@ -89,6 +89,7 @@ type givenEntry struct {
 	LastModel    text            `key:"last_model" like:"premium"`
 	LastTarget   text            `key:"last_target" like:"openai/gpt-5"`
 	BudgetUsed   fraction        `key:"budget_used" like:"80%"`
+	Certified    words           `key:"certified" names:"route"`
 	Spent        table[spending] `key:"spent" each:"budget"`
 }
 
@@ -164,6 +165,9 @@ func (d *decoder) test(e *testEntry) (Test, bool) {
 			Sticky: exchange.Sticky{Model: g.LastModel.value, Target: g.LastTarget.value},
 		},
 		Want: e.Want.want(),
+	}
+	for _, route := range g.Certified.items {
+		t.Facts.Certified = append(t.Facts.Certified, route.value)
 	}
 	if g.Model.ok {
 		t.Facts.Model = g.Model.value

@@ -61,5 +61,8 @@ func FromRow(row *ledger.Row) (r Record, ok bool, err error) {
 		r.Model = row.Target
 	}
 	recorded.Restore(&r.Facts)
+	if recorded.Certified {
+		r.Facts.Certified = []string{row.Rule}
+	}
 	return r, true, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"bursar/exchange"
 	"bursar/policy"
@@ -20,6 +21,7 @@ type Explanation struct {
 	Pinned       bool             `json:"pinned,omitempty"`
 	Routes       []Verdict        `json:"routes"` // in file order; none are read for a pinned request or an unknown model
 	Left         string           `json:"left,omitempty"`
+	Escalates    string           `json:"escalates,omitempty"` // how the answer is checked, and where one goes that fails
 	Targets      []Target         `json:"targets"` // of the decided model, in the policy's order
 
 	Model      string   `json:"model,omitempty"` // the model decided for, "" if none was
@@ -93,6 +95,7 @@ func Explain(p *policy.Policy, f *exchange.Facts) Explanation {
 	for _, c := range d.Candidates {
 		t.Candidates = append(t.Candidates, c.Target)
 	}
+	t.Escalates = escalates(&d)
 	t.MaxOutput, t.Cache, t.Trim = d.MaxOutput, d.Cache.String(), d.Trim.MaxPromptTokens
 	if d.Baseline != nil {
 		t.Baseline = d.Baseline.Target
@@ -229,4 +232,22 @@ func decimal(v float64) string {
 		short = v
 	}
 	return strconv.FormatFloat(short, 'f', -1, 64)
+}
+
+// escalates tells of a decision's cascade.
+func escalates(d *exchange.Decision) string {
+	k := d.Cascade
+	switch {
+	case k == nil:
+		return ""
+	case d.Reason == exchange.ReasonUncertified:
+		return fmt.Sprintf("%s would answer first, but no certificate says that it keeps %s %% of the quality of %s", k.Cheap, decimal(100*k.Quality), k.Model)
+	case len(d.Instead.Candidates) == 0:
+		return fmt.Sprintf("an answer that fails %s is served all the same, as no target of %s can serve", strings.Join(k.Checks, ", "), k.Model)
+	}
+	text := fmt.Sprintf("an answer that fails %s goes to %s", strings.Join(k.Checks, ", "), k.Model)
+	if k.Second != "" {
+		text += ", and one that " + k.Second + " contradicts"
+	}
+	return text
 }

@@ -18,6 +18,7 @@
 //  4. A conversation that asks for auto stays with the model that served its last turn unless the route's model ranks higher: the
 //     provider's prompt cache is warm there, and encrypted reasoning is readable only there. So a conversation may go up but does not
 //     bounce down. A route with a condition on the budget is stronger than that: saving is what it is for.
+//     A route whose cheap answers need a certificate that the team does not have goes to the model that it would escalate to.
 //  5. Of the model's targets, those that cannot serve are left out: not for this key, unavailable, without a price, or with too small a
 //     context. The one that served the conversation's last turn goes first.
 //  6. The output cap, the cache mode, the trim and the baseline are filled in.
@@ -59,11 +60,14 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 			return exchange.Decision{Reason: exchange.ReasonInternal}, noRoute(p)
 		}
 		d.Rule, d.Cache, d.CacheTTL, d.StopRepeats = route.Name, route.Cache, route.CacheTTL, route.StopRepeats
-		model, d.Reason = destination(p, route, asked)
+		model, d.Reason = destination(p, f, route, asked)
 		if asked == nil && !route.When.AsksBudget() {
 			if staying := stay(p, f, model, t); staying != nil {
 				model, d.Reason = staying, exchange.ReasonSticky
 			}
+		}
+		if cascades(route, model, d.Reason) {
+			d.Cascade = route.Cascade
 		}
 	}
 	if d.Candidates, fault = usable(p, f, model, t); fault != nil {
@@ -71,6 +75,9 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 	}
 	d.Model = model.Name
 	d.MaxOutput = outputCap(p, f, model, d.Candidates)
+	if d.Cascade != nil && d.Reason != exchange.ReasonUncertified {
+		d.Instead = instead(p, f, d.Cascade)
+	}
 	d.Baseline = baseline(p, asked)
 	return d, nil
 }
@@ -96,7 +103,7 @@ func match(p *policy.Policy, f *exchange.Facts, asked *policy.Model, t *trace) (
 	for _, r := range p.Routes {
 		ok, failed := r.When.Match(f)
 		if ok && f.Scope != nil {
-			to, _ := destination(p, r, asked)
+			to, _ := destination(p, f, r, asked)
 			if ok = f.Scope.AllowsRoute(r.Name) && f.Scope.AllowsAny(to.Use); !ok {
 				failed = scopeOfKey
 			}
@@ -114,8 +121,10 @@ func match(p *policy.Policy, f *exchange.Facts, asked *policy.Model, t *trace) (
 }
 
 // destination returns where a route sends a request.
-func destination(p *policy.Policy, r *policy.Route, asked *policy.Model) (*policy.Model, exchange.Reason) {
+func destination(p *policy.Policy, f *exchange.Facts, r *policy.Route, asked *policy.Model) (*policy.Model, exchange.Reason) {
 	switch {
+	case uncertified(f, r):
+		return r.Escalate, exchange.ReasonUncertified
 	case r.To != nil:
 		return r.To, exchange.ReasonRule
 	case asked != nil:

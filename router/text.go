@@ -22,6 +22,9 @@ func (e *Explanation) Text() string {
 	for i := range e.Routes {
 		fmt.Fprintf(&b, "├─ %s\n", e.Routes[i].text())
 	}
+	if e.Escalates != "" {
+		fmt.Fprintf(&b, "├─ %s\n", e.Escalates)
+	}
 	if e.Left != "" {
 		fmt.Fprintf(&b, "├─ %s\n", e.Left)
 	}

@@ -31,6 +31,7 @@ func explain(p *program, args []string) error {
 	f.StringVar(&facts.User, "user", "", "user that asks; default is the request's own")
 	f.BoolVar(&facts.Pinned, "pin", false, "as if x-bursar-pin: 1 were sent")
 	used := f.Float64("budget-used", 0, "used share of the fullest budget, 0 to 1")
+	certified := f.String("certified", "", "routes whose cheap answers are certified for the team, separated by commas")
 	var tags tagFlags
 	f.Var(&tags, "tag", "NAME=VALUE, as x-bursar-tag-NAME would send; may be repeated")
 	if err := p.parseAll(f, args); err != nil {
@@ -44,6 +45,9 @@ func explain(p *program, args []string) error {
 	}
 	slices.SortFunc(tags, func(a, b exchange.Tag) int { return strings.Compare(a.Name, b.Name) })
 	facts.BudgetUsed, facts.Tags = *used, tags
+	if *certified != "" {
+		facts.Certified = strings.Split(*certified, ",")
+	}
 	loaded, err := policy.Load(*file)
 	if err != nil {
 		return whichPolicies(err)
