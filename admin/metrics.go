@@ -36,6 +36,7 @@ type Metrics struct {
 	hits   *prometheus.CounterVec
 
 	meant, meantSaved, meantChecked *prometheus.CounterVec
+	cascades                        cascadeMetrics
 
 	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
 }
@@ -68,6 +69,7 @@ func NewMetrics() *Metrics {
 			Namespace: "bursar", Name: "warnings_total", Help: "Faults of the house that no client heard of; the log has them.",
 		}),
 	}
+	m.cascades.make(m.registry)
 	m.hits = counter("cache_saved_usd_total", "What cached answers would have cost, in US dollars.", "team", "rule")
 	m.meant = counter("semantic_hits_total", "Requests answered with the answer to a question that means the same.", "team", "rule")
 	m.meantSaved = counter("semantic_saved_usd_total", "What those answers would have cost, in US dollars.", "team", "rule")
@@ -107,11 +109,14 @@ func (m *Metrics) Record(x *exchange.Exchange) {
 	}
 	s := m.find(key)
 	out := &x.Outcome
-	m.recordCache(x)
-	s.requests.Inc()
-	s.duration.Observe(out.Duration.Seconds())
-	if out.FirstByte > 0 {
-		s.firstByte.Observe(out.FirstByte.Seconds())
+	m.cascades.record(x)
+	if x.Aside == exchange.AsideNone { // else nobody asked for it, nor waited
+		m.recordCache(x)
+		s.requests.Inc()
+		s.duration.Observe(out.Duration.Seconds())
+		if out.FirstByte > 0 {
+			s.firstByte.Observe(out.FirstByte.Seconds())
+		}
 	}
 	if out.Cost > 0 {
 		s.cost.Add(dollars(out.Cost))

@@ -24,6 +24,7 @@ type Outcome struct {
 	Held      pricing.Nano  // what was held for it
 	Cascade   CascadeWord   // what the checks made of it
 	Failed    string        // the check that the cheap answer failed, "" if none
+	Second    pricing.Nano  // what a second opinion has cost; it has a row of its own
 	Beside    []PaidCall    // answers that were paid and thrown away
 	Waited    time.Duration // how much longer the client waited because of the checks
 	FirstByte time.Duration

@@ -15,7 +15,7 @@ func (r *Reader) Find(ctx context.Context, id string) (row Row, found bool, err 
 			return err
 		}
 		return v.pending(ctx, func(p *Row) {
-			if p.ID == id && (p.Kind == KindRequest || p.Kind == KindRefused) {
+			if p.ID == id && (p.Kind == KindRequest || p.Kind == KindRefused || p.Kind == KindAside) {
 				row, found = *p, true
 			}
 		})
@@ -27,7 +27,7 @@ func (r *Reader) Find(ctx context.Context, id string) (row Row, found bool, err 
 }
 
 func (v *view) find(ctx context.Context, id string) (Row, bool, error) {
-	row, err := scanRow(v.tx.QueryRowContext(ctx, "SELECT "+rowColumns()+" FROM rows WHERE id = ? AND kind IN (0, 1)", id))
+	row, err := scanRow(v.tx.QueryRowContext(ctx, "SELECT "+rowColumns()+" FROM rows WHERE id = ? AND kind IN (0, 1, 4)", id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, false, nil
 	}

@@ -64,10 +64,15 @@ const (
 	KindRefused                // a request refused before any call, at no cost
 	KindOrphan                 // a request whose gateway died: its hold, as spend
 	KindCorrection             // a difference to the amounts booked before under the same id; counts as no request
+	KindAside                  // a call that the house made for itself, beside a request; counts as none
+	KindLabel                  // a judgement of a request's answer, at no cost; counts as none
 	kindCount
 )
 
-var kindNames = [kindCount]string{"request", "refused", "orphan", "correction"}
+var kindNames = [kindCount]string{"request", "refused", "orphan", "correction", "aside", "label"}
+
+// counts tells whether a row of the kind is a request.
+func (k Kind) counts() bool { return k < KindCorrection }
 
 // String returns the kind's name.
 func (k Kind) String() string {

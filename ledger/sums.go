@@ -33,8 +33,8 @@ var sumColumns = [sums]string{
 
 // sumTerms are the same sums as SQL over the table rows.
 var sumTerms = [sums]string{
-	"CASE WHEN kind <> 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 1 THEN 1 ELSE 0 END",
-	"CASE WHEN cache IN ('hit', 'semantic') AND kind <> 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 2 THEN 1 ELSE 0 END",
+	"CASE WHEN kind < 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 1 THEN 1 ELSE 0 END",
+	"CASE WHEN cache IN ('hit', 'semantic') AND kind < 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 2 THEN 1 ELSE 0 END",
 	"input + cache_read + cache_write + cache_write_1h + audio_in + image_in", "cache_read",
 	"output + reasoning + audio_out + image_out", "trimmed",
 	"cost", "baseline",
@@ -60,7 +60,7 @@ func (s *Sums) add(r *Row) {
 	case KindOrphan:
 		s.Orphans++
 	}
-	if r.Kind != KindCorrection {
+	if r.Kind.counts() {
 		s.Requests++
 		if r.Cache == CacheHit || r.Cache == CacheSemantic {
 			s.Hits++

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 
 	"bursar/dialect"
@@ -45,6 +46,9 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 		t.candidate++
 		return t.candidate < len(t.Decision.Candidates), unfit
 	}
+	if t.checks() && t.Decision.Cascade.Second != "" && t.Decision.Cascade.Quality == 0 {
+		s.askSecond(t)
+	}
 	answer, err := upstream.Call(&t.call)
 	if err != nil {
 		return s.callFailed(t, c, err)
@@ -52,9 +56,16 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	t.Outcome.Attempts += answer.Attempts
 	t.Outcome.FirstByte = answer.FirstByte().Sub(t.Start)
 	t.Outcome.Served = c
-	if answer.Stream != nil {
+	switch {
+	case answer.Refused && t.draft != nil && t.draft.body != nil: // that is worse than what there is
+		answer.Release()
+		t.Outcome.Served = nil
+		return false, escalating
+	case t.checks() && !answer.Refused:
+		return s.check(t, c, answer)
+	case answer.Stream != nil:
 		s.beginRelay(t, answer)
-	} else {
+	default:
 		s.takePlain(t, c, answer)
 	}
 	return false, nil
@@ -116,12 +127,14 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	}
 	out.Reason = t.answeredReason()
 	out.Finish = answer.Finish
-	out.Usage, out.Method = answer.Usage, exchange.MethodReported
-	if !answer.HasUsage {
-		out.Usage = pricing.Usage{Input: t.promptTokens(), Output: s.counter.Text(t.using.family(c), answer.Text())}
-		out.Method = exchange.MethodEstimate
-	}
+	out.Usage, out.Method = s.usageOf(t, c, answer)
 	s.calibrate(t)
+	if t.escalated {
+		t.draft = nil
+	}
+	if t.beside != nil {
+		t.heard(bytes.Clone(answer.Body))
+	}
 	if answer.Complete() {
 		s.keep(t, answer.Body, false)
 		if t.meaning != nil {
@@ -183,6 +196,9 @@ func (t *trip) providerID(answer *providers.Answer) {
 }
 
 func (t *trip) answeredReason() exchange.Reason {
+	if t.escalated {
+		return exchange.ReasonEscalated
+	}
 	if t.candidate > 0 || t.failed != nil {
 		return exchange.ReasonFallback
 	}

@@ -13,6 +13,7 @@ import (
 	"bursar/pricing"
 	"bursar/prompt"
 	"bursar/providers"
+	"bursar/router/verify"
 	"bursar/tokens"
 )
 
@@ -29,6 +30,7 @@ type generation struct {
 	budgets    []*budgetLine
 	limits     []*limitLine
 	calendar   *budget.Calendar
+	checks     map[*exchange.Cascade]verify.Checks
 	asksBudget bool // some route has a budget_used condition
 }
 
@@ -64,7 +66,15 @@ func (s *Server) Use(p *policy.Policy) error {
 	for _, l := range p.Limits {
 		g.limits = append(g.limits, &limitLine{limit: l})
 	}
+	g.checks = map[*exchange.Cascade]verify.Checks{}
 	for _, r := range p.Routes {
+		if k := r.Cascade; k != nil {
+			set, err := verify.ParseChecks(k.Checks)
+			if err != nil {
+				return fmt.Errorf("route %q: %w", r.Name, err)
+			}
+			g.checks[k] = set
+		}
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()
 	}
 	if err := s.take(context.Background(), g); err != nil {

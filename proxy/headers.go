@@ -42,6 +42,7 @@ func (s *Server) headers(t *trip) {
 	if len(t.dropped) > 0 {
 		h.Set("x-bursar-dropped", strings.Join(t.dropped, ", "))
 	}
+	t.escalationHeaders()
 	h.Set("x-bursar-attempts", strconv.Itoa(t.Outcome.Attempts))
 	t.rateHeaders(nil)
 }

@@ -13,6 +13,11 @@ func (s *Server) keep(t *trip, body []byte, stream bool) {
 	a := t.answerOf(body, stream)
 	t.keptAnswer = true
 	life := t.Decision.CacheTTL + t.using.policy.Cache.Stale
+	if t.escalated && t.keepsAnswers() { // the conversation goes on with this model: its next request asks for the answer by that name
+		other := *a
+		other.Labels, other.Mark = append(t.labels(), a.Labels...), t.mark
+		s.cache.Put(context.Background(), t.cacheKey(), &other, life)
+	}
 	switch {
 	case t.seat != nil:
 		t.seat.Land(a, life)

@@ -37,6 +37,9 @@ func (s *Server) measure(t *trip) {
 	f.At = t.Start
 	f.Team, f.Project, f.Key, f.User, f.Scope = t.Identity.Team, t.Identity.Project, t.Identity.KeyID, t.Identity.User, t.Identity.Scope
 	f.Tags = tags(t)
+	if t.beside != nil {
+		f.Tags = tagBeside(f.Tags, t.beside)
+	}
 	f.Model, f.Stream, f.Tools = e.Model(), e.Stream(), e.HasTools()
 	f.N, f.MaxOutput = e.N(), e.MaxOutput()
 	f.Pinned = string(h.Peek("x-bursar-pin")) == "1"
@@ -64,6 +67,9 @@ func (s *Server) measure(t *trip) {
 // decide asks the router.
 func (s *Server) decide(t *trip) *exchange.Fault {
 	t.enter(exchange.StepDecide)
+	if t.beside != nil {
+		return t.decideBeside()
+	}
 	decision, fault := router.Decide(t.using.policy, &t.Facts)
 	t.Decision = decision
 	return fault
@@ -86,7 +92,7 @@ func tags(t *trip) []exchange.Tag {
 	for name, value := range t.ctx.Request.Header.All() {
 		if len(name) > len(tagPrefix) && strings.EqualFold(string(name[:len(tagPrefix)]), tagPrefix) {
 			tag := exchange.Tag{Name: strings.ToLower(string(name[len(tagPrefix):])), Value: string(value)}
-			if !slices.ContainsFunc(own, func(t exchange.Tag) bool { return t.Name == tag.Name }) {
+			if tag.Name != exchange.AsideTag && !slices.ContainsFunc(own, func(t exchange.Tag) bool { return t.Name == tag.Name }) {
 				found = append(found, tag)
 			}
 		}

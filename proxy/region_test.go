@@ -22,7 +22,7 @@ default: home
 	s, usage := &Server{}, pricing.Usage{Input: 1000, Output: 100} // $2.50 and $15 per million tokens
 	f := func(served, baseline string, cost, base pricing.Nano, region string) {
 		t.Helper()
-		x := &trip{}
+		x := &trip{using: &generation{policy: p}}
 		x.Outcome.Served, x.Decision.Baseline = p.Models[served].Use[0], p.Models[baseline].Use[0]
 		s.price(x, usage)
 		if out := &x.Outcome; out.Cost != cost || out.Baseline != base || out.Usage.Region != region || out.Saved.Sum() != base-cost || out.Saved[exchange.LeverRoute] != base-cost {

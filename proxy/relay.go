@@ -23,6 +23,7 @@ type relay struct {
 	out    []byte // what goes to the client next
 	kept   []byte // the provider's bytes so far, for the cache; nil when not caching
 	guard  *guard // ends it if it only repeats itself; nil if its route wants none
+	hidden bool   // it is read ahead, to be checked before anybody sees it
 	deaf   bool   // its client has left, and others wait for the rest
 	closed bool
 	end    exchange.Reason // why the stream ended; ReasonNone while it goes on
@@ -35,16 +36,43 @@ const (
 )
 
 // beginRelay hands a stream, whose first event has arrived, to fasthttp.
-func (s *Server) beginRelay(t *trip, answer *providers.Answer) {
+func (s *Server) beginRelay(t *trip, answer *providers.Answer) { s.newRelay(t, answer).start() }
+
+func (s *Server) newRelay(t *trip, answer *providers.Answer) *relay {
 	r := &relay{server: s, trip: t, answer: answer, told: t.teller(), guard: guardOf(t)}
-	if t.keepsAnswers() {
+	if t.keepsAnswers() || t.beside != nil {
 		r.kept = make([]byte, 0, 4<<10)
+	}
+	t.Outcome.Status, t.Outcome.Reason = 200, t.answeredReason()
+	return r
+}
+
+// gather reads ahead until the stream has ended or so many bytes have come. Nobody sees them yet.
+func (r *relay) gather(bytes int) {
+	r.hidden = true
+	if r.kept == nil {
+		r.kept = make([]byte, 0, 4<<10)
+	}
+	for r.end == exchange.ReasonNone && len(r.kept) < bytes {
+		r.fill()
+	}
+	r.hidden = false
+}
+
+// start lets the stream flow.
+func (r *relay) start() {
+	s, t, answer := r.server, r.trip, r.answer
+	if !t.keepsAnswers() && t.beside == nil {
+		r.kept = nil
 	}
 	if t.seat != nil {
 		t.seat.Begin()
+		r.show()
+	}
+	if t.escalated {
+		t.draft = nil
 	}
 	t.streaming = true
-	t.Outcome.Status, t.Outcome.Reason = 200, t.answeredReason()
 	s.headers(t)
 	t.providerID(answer)
 	t.ctx.SetStatusCode(200)
@@ -80,9 +108,11 @@ func (r *relay) WriteTo(w io.Writer) (written int64, err error) {
 			r.server.Warn("BUG: a stream panicked", fmt.Errorf("%v\n%s", bug, debug.Stack()))
 		}
 	}()
-	for r.end == exchange.ReasonNone {
-		r.out = r.out[:0]
-		r.fill()
+	for ahead := len(r.out) > 0; ahead || r.end == exchange.ReasonNone; ahead = false {
+		if !ahead {
+			r.out = r.out[:0]
+			r.fill()
+		}
 		if r.deaf && r.end == exchange.ReasonNone && !r.trip.seat.Followed() {
 			r.end = exchange.ReasonClientGone // they have left too
 		}
@@ -132,7 +162,7 @@ func (r *relay) fill() {
 
 // show lets those who follow read what has come.
 func (r *relay) show() {
-	if r.kept != nil && r.trip.seat != nil {
+	if r.kept != nil && r.trip.seat != nil && !r.hidden {
 		r.trip.seat.Show(r.kept)
 	}
 }
@@ -218,6 +248,11 @@ func (r *relay) CloseWithError(err error) error {
 	out.Method = method
 	r.server.price(t, usage)
 	r.server.calibrate(t)
+	if t.beside != nil && whole {
+		if plain, err := providers.PlainOf(r.kept, nil); err == nil {
+			t.heard(plain)
+		}
+	}
 	switch {
 	case whole && r.kept != nil && r.answer.Complete():
 		r.server.keep(t, r.kept, true)

@@ -35,7 +35,7 @@ func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 		case refusal == nil:
 			refusal = short.fault
 		}
-		if b := short.spent; b != nil && b.WhenSpent == policy.Downgrade && t.downgrade(b.DowngradeTo) {
+		if b := short.spent; b != nil && b.WhenSpent == policy.Downgrade && t.draft == nil && t.downgrade(b.DowngradeTo) {
 			if answered, fault := s.lookup(t); answered || fault != nil {
 				return answered, fault
 			}
@@ -65,7 +65,9 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	m := t.envelope.MeasureTrimmed(s.counter, prompt.Target{Family: t.using.family(c), Model: c.Model}, t.plan)
 	t.sent, t.estimate = s.adjusted(t, c, m.Tokens), m.Tokens
 	s.charge(t, t.using, c)
-	s.limit(t, t.using, c)
+	if t.beside == nil {
+		s.limit(t, t.using, c)
+	}
 	bound, predicted := s.holdTokens(c, m.Tokens, m.Method, t.using.family(c), len(t.chat)), min(m.Prediction, mostOutput)
 	most := min(t.Decision.MaxOutput, mostOutput)
 	if c.MaxOutput > 0 {
@@ -201,7 +203,7 @@ func (t *trip) downgrade(to *policy.Model) bool {
 	}
 	t.downgrades++
 	t.candidate = 0
-	t.Decision.Model, t.Decision.Reason, t.Decision.Candidates = to.Name, exchange.ReasonDowngraded, targets
+	t.Decision.Model, t.Decision.Reason, t.Decision.Candidates, t.Decision.Cascade = to.Name, exchange.ReasonDowngraded, targets, nil
 	if to.MaxOutput > 0 {
 		t.Decision.MaxOutput = min(t.Decision.MaxOutput, to.MaxOutput)
 	}

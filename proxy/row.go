@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"bursar/exchange"
 	"bursar/ledger"
 )
@@ -19,12 +21,17 @@ func (t *trip) row() ledger.Row {
 		Cache: out.Cache, Cost: out.Cost, Baseline: out.Baseline, Saved: out.Saved, Held: out.Held, Policy: t.using.mark,
 	}
 	recorded := f.Record(t.key.Short())
+	recorded.Certified = slices.Contains(f.Certified, d.Rule)
+	recorded.Cascade, recorded.Beside = out.Cascade, out.Beside
+	if t.beside != nil {
+		r.Kind, recorded.Of = ledger.KindAside, t.beside.of
+	}
 	t.recorded = recorded.AppendText(t.recorded[:0])
 	r.Facts = string(t.recorded)
 	if c := out.Served; c != nil {
 		r.Target, r.Tier = c.Target, c.Tier
 	}
-	if out.Attempts == 0 && !t.hit && out.Reason != exchange.ReasonClientGone {
+	if out.Attempts == 0 && !t.hit && t.beside == nil && out.Reason != exchange.ReasonClientGone {
 		r.Kind = ledger.KindRefused
 	}
 	return r

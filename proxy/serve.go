@@ -43,6 +43,9 @@ func (s *Server) carry(t *trip) *exchange.Fault {
 	for {
 		// Each round is one candidate. A later one may cost more or less than the one that failed, so it gets its own hold.
 		hit, fault := s.reserve(t)
+		if fault != nil && s.serveDraft(t, fault) {
+			return nil
+		}
 		if hit || fault != nil {
 			return fault
 		}
@@ -53,6 +56,9 @@ func (s *Server) carry(t *trip) *exchange.Fault {
 			return nil
 		}
 		s.cancel(t)
+		if !again && s.serveDraft(t, fault) {
+			return nil
+		}
 		if !again {
 			return fault
 		}

@@ -42,6 +42,7 @@ type Server struct {
 	settling settler
 	alone    alone
 	renewing refreshes
+	besides  besides
 	diary    diary
 	reports  reports
 
@@ -222,6 +223,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.serving.Unlock()
 	err := s.http.ShutdownWithContext(ctx)
 	s.renewing.drain(ctx)
+	s.besides.drain(ctx)
 	s.settling.close()
 	s.stop()
 	s.running.Wait()

@@ -25,11 +25,12 @@ func (s *Server) settle(t *trip) {
 // price works out what the answer cost, what it would have cost on the baseline, and which lever made the difference. The levers
 // telescope, so they sum to baseline minus cost to the nano-dollar: baseline on the untrimmed prompt, then the model that served
 // on the untrimmed prompt (route), then with what its provider read and wrote because we marked it (prompt_cache, a loss where what was
-// written is never read), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact).
+// written is never read), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact). What cheap answers that failed
+// their checks have cost, and calls of the house's own, is a loss of the cascade (escalate).
 func (s *Server) price(t *trip, usage pricing.Usage) {
 	out := &t.Outcome
 	out.Usage = usage
-	out.Cost, out.Baseline, out.Saved = t.sunk, 0, exchange.Savings{exchange.LeverRoute: -t.sunk}
+	out.Cost, out.Baseline, out.Saved = t.sunk, 0, exchange.Savings{exchange.LeverRoute: t.fee - t.sunk, exchange.LeverEscalate: -t.fee}
 	if out.Served == nil || out.Served.Price == nil || out.Reason == exchange.ReasonProviderRefused {
 		return // nothing was served, and so not even a price per request is due
 	}
@@ -54,6 +55,10 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 		out.Baseline = b.Price.Cost(&standard, t.Start)
 	}
 	out.Cost += served
+	if t.beside != nil { // nobody asked for it, so it replaces nothing
+		out.Baseline, out.Saved = 0, exchange.Savings{exchange.LeverEscalate: -out.Cost}
+		return
+	}
 	if t.hit {
 		out.Cost = t.sunk
 		lever := exchange.LeverExact
@@ -74,15 +79,15 @@ func (s *Server) cancel(t *trip) {
 	if t.Outcome.Served != nil && t.Outcome.Cost > t.sunk {
 		return // end settles it
 	}
-	wasted := t.wasted
-	t.sunk, t.wasted = t.sunk+wasted, 0
+	wasted, tokens := t.wasted, max(t.wastedTokens, t.promptTokens())
+	t.sunk, t.wasted, t.wastedTokens = t.sunk+wasted, 0, 0
 	s.leaveAlone(t, 0)
 	if !t.held {
 		return
 	}
 	t.held = false
 	if wasted > 0 {
-		s.settleLater(t, wasted, t.promptTokens())
+		s.settleLater(t, wasted, tokens)
 		if !s.Embedded {
 			s.settling.await() // else the next candidate would find its own request's place taken, and money of it held
 		}
@@ -120,10 +125,14 @@ func (s *Server) end(t *trip) {
 	s.leaveSeat(t, t.Outcome.Reason == exchange.ReasonProviderFailed || t.Outcome.Reason == exchange.ReasonStreamBroken)
 	s.book(t)
 	s.learnLength(t)
-	if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
+	if t.beside != nil {
+		t.beside.cost = t.Outcome.Cost
+	} else if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
 	}
-	s.diary.note(t)
+	if t.beside == nil {
+		s.diary.note(t)
+	}
 	for _, observe := range s.Observe {
 		observe(&t.Exchange)
 	}
@@ -166,7 +175,7 @@ func (s *Server) chargeNewcomers(t *trip, g *generation) {
 }
 
 func answered(r exchange.Reason) bool {
-	return r == exchange.ReasonAnswered || r == exchange.ReasonFallback
+	return r == exchange.ReasonAnswered || r == exchange.ReasonFallback || r == exchange.ReasonEscalated
 }
 
 // correct enters what a late settle changed. The hold had expired into spend, and the ledger has a row of the held amount for it:

@@ -43,6 +43,13 @@ type trip struct {
 
 	keptAnswer bool // its answer was fit to be given again
 
+	beside       *beside // what it is if it is a call of the house's own
+	escalated    bool    // a cheap answer failed its checks
+	draft        *draft  // that answer
+	second       chan *beside
+	wastedTokens int64        // of the prompt and the answer that were wasted, if more is known than the prompt
+	fee          pricing.Nano // what cheap answers that failed have cost; part of sunk
+
 	candidate  int // index into Decision.Candidates of the one being tried
 	charges    []budget.Charge
 	touched    []*budgetLine // what charges are made of, index by index

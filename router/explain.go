@@ -22,7 +22,7 @@ type Explanation struct {
 	Routes       []Verdict        `json:"routes"` // in file order; none are read for a pinned request or an unknown model
 	Left         string           `json:"left,omitempty"`
 	Escalates    string           `json:"escalates,omitempty"` // how the answer is checked, and where one goes that fails
-	Targets      []Target         `json:"targets"` // of the decided model, in the policy's order
+	Targets      []Target         `json:"targets"`             // of the decided model, in the policy's order
 
 	Model      string   `json:"model,omitempty"` // the model decided for, "" if none was
 	Rule       string   `json:"rule,omitempty"`  // the route that decided

@@ -23,7 +23,7 @@ func newLogger(w io.Writer) (logger *zap.Logger, flush func()) {
 // logRequest writes a request's line.
 func logRequest(logger *zap.Logger, x *exchange.Exchange) {
 	out := &x.Outcome
-	fields := [...]zap.Field{
+	fields := []zap.Field{
 		zap.String("id", x.ID), zap.String("team", x.Identity.Team), zap.String("key", x.Identity.KeyID),
 		zap.String("asked", x.Facts.Model), zap.String("rule", x.Decision.Rule), zap.Stringer("decision", x.Decision.Reason),
 		zap.String("model", served(out)), zap.Stringer("reason", out.Reason), zap.Int("status", out.Status), zap.String("cache", out.Cache),
@@ -32,11 +32,17 @@ func logRequest(logger *zap.Logger, x *exchange.Exchange) {
 		zap.Int64("cost_nano", int64(out.Cost)), zap.Int64("saved_nano", int64(out.Saved.Sum())),
 		zap.Duration("first_byte", out.FirstByte), zap.Duration("duration", out.Duration), zap.Stringer("step", x.Step),
 	}
+	if out.Cascade != exchange.CascadeNone {
+		fields = append(fields, zap.String("cascade", string(out.Cascade)), zap.String("failed", out.Failed), zap.Duration("waited", out.Waited))
+	}
+	if x.Aside != exchange.AsideNone {
+		fields = append(fields, zap.String("aside", string(x.Aside)))
+	}
 	if out.Status >= 500 {
-		logger.Warn("request", fields[:]...)
+		logger.Warn("request", fields...)
 		return
 	}
-	logger.Info("request", fields[:]...)
+	logger.Info("request", fields...)
 }
 
 func served(out *exchange.Outcome) string {

@@ -130,3 +130,12 @@ func short(word string) string {
 	}
 	return word
 }
+
+// Begins checks the beginning of an answer's text, of which more is to come: whether it declines to answer, and whether it has run into a loop.
+func Begins(text []byte, checks Checks) bool {
+	said := string(text[:min(len(text), mostBeginning)])
+	return !(checks.Has(NotRefused) && refuses(said) || checks.Has(NotRepeated) && loops(said))
+}
+
+// mostBeginning bounds the beginning that is looked at, in bytes.
+const mostBeginning = 1 << 20

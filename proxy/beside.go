@@ -1,0 +1,161 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"bursar/exchange"
+	"bursar/pricing"
+	"bursar/router/verify"
+
+	"github.com/valyala/fasthttp"
+)
+
+// beside is a call of the house's own: the same request, to another model. It holds money, is settled and has a row like any other, but no
+// client waits for its body, no limit of requests counts it, and statements count it as no request.
+type beside struct {
+	kind    exchange.Aside
+	of      string // the request that it is made for
+	cascade *exchange.Cascade
+	model   string
+	to      []*exchange.Candidate
+	most    int64 // output cap in tokens
+
+	answer []byte // a plain answer; nil if none came
+	cost   pricing.Nano
+	served string // its target
+}
+
+// besides are those under way.
+type besides struct {
+	mu      sync.Mutex
+	under   int
+	running sync.WaitGroup
+}
+
+// mostBesides bounds the calls of the house that are under way, so that they never outgrow the traffic they are made for.
+const mostBesides = 256
+
+func (b *besides) begin() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.under >= mostBesides {
+		return false
+	}
+	b.under++
+	return true
+}
+
+func (b *besides) end() {
+	b.mu.Lock()
+	b.under--
+	b.mu.Unlock()
+}
+
+// drain waits until none is under way, or ctx ends.
+func (b *besides) drain(ctx context.Context) {
+	done := make(chan struct{})
+	go func() {
+		b.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// copyRequest copies a request, as a chat completion, for calls that may outlive it. What asks for the cache or for a model by name is left out.
+func copyRequest(t *trip) *fasthttp.RequestCtx {
+	ctx := new(fasthttp.RequestCtx)
+	t.ctx.Request.Header.CopyTo(&ctx.Request.Header)
+	ctx.Request.SetRequestURI(chatCompletions.path)
+	ctx.Request.SetBody(t.chat)
+	for _, name := range []string{"Cache-Control", "x-bursar-pin", "x-bursar-cache-namespace"} {
+		ctx.Request.Header.Del(name)
+	}
+	return ctx
+}
+
+// call makes the call, and returns when it has been settled. The request is the call's own.
+func (s *Server) callBeside(ctx *fasthttp.RequestCtx, using *generation, b *beside) {
+	t := s.begin(ctx, chatCompletions)
+	t.using, t.beside, t.Aside, t.ID = using, b, b.kind, b.of+"-"+string(b.kind)
+	s.carryOut(t)
+	if stream, ok := ctx.Response.BodyStream().(stream); ok {
+		_, err := stream.WriteTo(io.Discard)
+		_ = stream.CloseWithError(err)
+	}
+}
+
+// decideBeside decides as the house wants it.
+func (t *trip) decideBeside() *exchange.Fault {
+	b := t.beside
+	t.Decision = exchange.Decision{
+		Rule: b.cascade.Route, Reason: exchange.ReasonAside, Model: b.model, MaxOutput: b.most, Trim: t.using.policy.Trim,
+		Candidates: usable(b.to, nil),
+	}
+	if len(t.Decision.Candidates) == 0 {
+		return &exchange.Fault{
+			Status: 503, Type: "server_error", Code: "no_candidate", Reason: exchange.ReasonNoCandidate,
+			Message: "No target of model " + b.model + " can serve, or has a price.",
+		}
+	}
+	return nil
+}
+
+// tagBeside tags a call of the house's own, so that statements and budgets can tell it.
+func tagBeside(tags []exchange.Tag, b *beside) []exchange.Tag {
+	return append([]exchange.Tag{{Name: exchange.AsideTag, Value: string(b.kind) + ":" + b.cascade.Route}}, tags...)
+}
+
+// heard keeps the answer of a call of the house's own, before its buffers are given back.
+func (t *trip) heard(plain []byte) {
+	if t.beside != nil {
+		t.beside.answer, t.beside.served = plain, t.Outcome.Served.Target
+	}
+}
+
+// askSecond asks the second cheap model of a cascade, while the first is answering.
+func (s *Server) askSecond(t *trip) {
+	k := t.Decision.Cascade
+	if t.second != nil || s.draining.Load() || !s.besides.begin() {
+		return
+	}
+	b := &beside{kind: exchange.AsideSecond, of: t.ID, cascade: k, model: k.Second, to: k.Ask, most: t.Decision.MaxOutput}
+	ctx, using, done := copyRequest(t), t.using, make(chan *beside, 1)
+	t.second = done
+	s.besides.running.Go(func() {
+		defer s.besides.end()
+		s.callBeside(ctx, using, b)
+		done <- b
+	})
+}
+
+// secondPatience is how long a second opinion is waited for once the first answer is there.
+const secondPatience = 30 * time.Second
+
+// secondOpinion waits for the second model's answer: nil if it gave none that is fit to be compared.
+func (s *Server) secondOpinion(t *trip) *beside {
+	if t.second == nil {
+		s.askSecond(t)
+	}
+	if t.second == nil {
+		return nil
+	}
+	late := time.NewTimer(secondPatience)
+	defer late.Stop()
+	select {
+	case b := <-t.second:
+		t.second <- b // whoever asks again finds it
+		t.Outcome.Second = b.cost
+		if b.answer == nil || !new(verify.Expectation).Answer(b.answer, verify.All).OK {
+			return nil
+		}
+		return b
+	case <-late.C:
+		return nil
+	}
+}

@@ -1,0 +1,208 @@
+package proxy
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"bursar/exchange"
+	"bursar/pricing"
+	"bursar/providers"
+	"bursar/router/verify"
+)
+
+// draft is a cheap answer that failed its checks, kept for when nobody else can answer.
+type draft struct {
+	served      *exchange.Candidate
+	model       string // that was decided for
+	contentType string
+	body        []byte // nil if it is none that could be given
+	told        bool   // body is as the client gets it; else it is a chat completion
+	usage       pricing.Usage
+	method      exchange.Method
+	finish      string
+	cost        pricing.Nano
+	failed      string
+}
+
+// checks tells whether the candidate's answer is to be checked before the client gets it.
+func (t *trip) checks() bool {
+	return t.Decision.Cascade != nil && !t.escalated && t.Aside == exchange.AsideNone && t.Decision.Reason != exchange.ReasonUncertified
+}
+
+// check looks at a cheap answer, and either passes it on or sends the request to the model that answers instead: then again is true.
+func (s *Server) check(t *trip, c *exchange.Candidate, answer *providers.Answer) (again bool, fault *exchange.Fault) {
+	if answer.Stream != nil {
+		return s.checkStream(t, c, answer)
+	}
+	came := time.Now()
+	failed := s.judge(t, c, answer.Body, s.answerCost(t, c, answer))
+	t.Outcome.Waited = time.Since(came)
+	if failed == "" {
+		t.Outcome.Cascade = exchange.CascadeKept
+		s.takePlain(t, c, answer)
+		return false, nil
+	}
+	d := &draft{contentType: "application/json", body: bytes.Clone(answer.Body), finish: answer.Finish, failed: failed}
+	d.usage, d.method = s.usageOf(t, c, answer)
+	answer.Release()
+	return s.escalate(t, c, d)
+}
+
+// checkStream holds a stream back until it is checked. One that outgrows its buffer is checked by its beginning, and flows on.
+func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.Answer) (again bool, fault *exchange.Fault) {
+	buffer := t.Decision.Cascade.Buffer
+	if buffer == 0 {
+		t.Outcome.Cascade = exchange.CascadeUnchecked
+		s.beginRelay(t, answer)
+		return false, nil
+	}
+	r := s.newRelay(t, answer)
+	r.gather(buffer)
+	failed := ""
+	switch r.end {
+	case exchange.ReasonClientGone:
+	case exchange.ReasonNone:
+		t.Outcome.Cascade = exchange.CascadeUnchecked
+		if text, _ := answer.Stream.OutputText(); !verify.Begins(text, t.using.checks[t.Decision.Cascade]) {
+			failed = verify.NotRefused.String()
+		}
+	case exchange.ReasonRepetition:
+		failed = verify.NotRepeated.String()
+	case exchange.ReasonStreamBroken:
+		failed = verify.Complete.String() // nothing of it has been sent, so it need not end so
+	default:
+		t.Outcome.Cascade = exchange.CascadeKept
+		usage, _ := r.used(true)
+		if plain, err := providers.PlainOf(r.kept, nil); err != nil {
+			failed = verify.Parses.String()
+		} else {
+			failed = s.judge(t, c, plain, c.Price.Cost(&usage, t.Start))
+		}
+	}
+	t.Outcome.Waited = time.Since(answer.FirstByte())
+	if failed == "" {
+		r.start()
+		return false, nil
+	}
+	d := &draft{contentType: "text/event-stream", finish: answer.Stream.Finish(), failed: failed}
+	whole := r.end == t.answeredReason()
+	if whole {
+		d.body, d.told = bytes.Clone(r.out), true
+	}
+	d.usage, d.method = r.used(whole)
+	answer.Release()
+	return s.escalate(t, c, d)
+}
+
+// judge makes the checks, and asks the second model if there is one. It returns the check that failed, "" if none did.
+func (s *Server) judge(t *trip, c *exchange.Candidate, body []byte, cost pricing.Nano) (failed string) {
+	k := t.Decision.Cascade
+	verdict := verify.Expect(t.chat).Answer(body, t.using.checks[k])
+	if !verdict.OK {
+		return verdict.Failed.String()
+	}
+	if k.Second == "" {
+		return ""
+	}
+	second := s.secondOpinion(t)
+	if second == nil {
+		return noAgreement
+	}
+	if verify.Agree(body, second.answer) == verify.Different {
+		return noAgreement
+	}
+	return ""
+}
+
+// noAgreement is the check that fails when a second model says something else, or nothing in time.
+const noAgreement = "agree_with"
+
+func (s *Server) answerCost(t *trip, c *exchange.Candidate, answer *providers.Answer) pricing.Nano {
+	usage, _ := s.usageOf(t, c, answer)
+	return c.Price.Cost(&usage, t.Start)
+}
+
+// usageOf is what a plain answer has used, counted if the provider does not tell.
+func (s *Server) usageOf(t *trip, c *exchange.Candidate, answer *providers.Answer) (pricing.Usage, exchange.Method) {
+	if answer.HasUsage {
+		usage := answer.Usage
+		if usage.Region == "" {
+			usage.Region = c.Region
+		}
+		return usage, exchange.MethodReported
+	}
+	return pricing.Usage{Input: t.promptTokens(), Output: s.counter.Text(t.using.family(c), answer.Text()), Region: c.Region}, exchange.MethodEstimate
+}
+
+// escalating is why a round of the candidates is over when the next one is that of the other model. No client hears of it.
+var escalating = &exchange.Fault{
+	Status: 502, Type: "api_error", Code: "answer_rejected", Reason: exchange.ReasonProviderFailed,
+	Message: "The model's answer failed the checks of its route, and no other model could answer.", Hint: "Try again; an operator can write otherwise: serve on the route.",
+}
+
+// escalate sends the request on to the model that answers instead. What the cheap answer has cost is paid, and no part of what the other one costs.
+func (s *Server) escalate(t *trip, c *exchange.Candidate, d *draft) (again bool, fault *exchange.Fault) {
+	out := &t.Outcome
+	d.served, d.model, d.cost = c, t.Decision.Model, c.Price.Cost(&d.usage, t.Start)
+	out.Waited = time.Since(t.stepAt) // all that it took to find out
+	out.Served, out.Status, out.Reason, out.FirstByte, out.Finish, out.Usage = nil, 0, exchange.ReasonNone, 0, "", pricing.Usage{}
+	out.Cascade, out.Failed = exchange.CascadeEscalated, d.failed
+	out.Beside = append(out.Beside, exchange.PaidCall{Target: c.Target, Cost: d.cost, Why: d.failed})
+	t.escalated, t.draft = true, d
+	t.wasted, t.wastedTokens, t.fee = d.cost, d.usage.Prompt()+d.usage.Completion(), t.fee+d.cost
+	instead := &t.Decision.Instead
+	t.Decision.Candidates, t.candidate, t.failed = instead.Candidates, 0, nil
+	if len(instead.Candidates) == 0 {
+		return false, escalating
+	}
+	t.Decision.Model, t.Decision.MaxOutput = t.Decision.Cascade.Model, instead.MaxOutput
+	return true, escalating
+}
+
+// serveDraft answers with what failed its checks, as nobody else can answer: for want of money, or of a provider. False: there is none, or the
+// policy wants no such answer.
+func (s *Server) serveDraft(t *trip, why *exchange.Fault) bool {
+	d := t.draft
+	if d == nil || why.Reason == exchange.ReasonClientGone {
+		return false
+	}
+	t.draft = nil
+	if t.Decision.Cascade.Refuse || d.body == nil {
+		t.Outcome.Cascade = exchange.CascadeRefused
+		return false
+	}
+	body := d.body
+	if !d.told {
+		var err error
+		if body, err = t.whole(d.body); err != nil {
+			s.Warn("carry an answer back to the client's API", err)
+			return false
+		}
+	}
+	out := &t.Outcome
+	t.sunk, t.fee = t.sunk-d.cost, t.fee-d.cost
+	out.Beside = slices.Delete(out.Beside, len(out.Beside)-1, len(out.Beside))
+	t.Decision.Model = d.model
+	out.Cascade, out.Served, out.Usage, out.Method, out.Finish = exchange.CascadeServed, d.served, d.usage, d.method, d.finish
+	out.Status, out.Reason = 200, exchange.ReasonAnswered
+	t.scatter(nil)
+	t.ctx.SetStatusCode(200)
+	t.ctx.Response.Header.SetContentType(d.contentType)
+	t.ctx.SetBody(body)
+	s.settle(t)
+	return true
+}
+
+// escalationHeaders tell what the checks made of the answer.
+func (t *trip) escalationHeaders() {
+	out := &t.Outcome
+	if out.Cascade == exchange.CascadeNone {
+		return
+	}
+	text := string(out.Cascade)
+	if out.Failed != "" {
+		text += "; failed=" + out.Failed
+	}
+	t.ctx.Response.Header.Set("x-bursar-cascade", text)
+}
