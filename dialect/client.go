@@ -22,6 +22,10 @@ type Client struct {
 	// Request carries a request over. The body is a JSON object in UTF-8 with no member doubled at any depth.
 	Request func(body []byte, a Asked) (chat []byte, fault *exchange.Fault)
 
+	// Splice makes of a client's own body what a target of the Native dialect gets: the bytes as they are, but for the model and a cap that must
+	// not be above most. False: it cannot go as it is, and goes as what Request made of it. Nil if Native is "".
+	Splice func(body []byte, model string, most int64) ([]byte, bool)
+
 	// Answer carries a whole chat completion back.
 	Answer func(chat []byte, r Reply) ([]byte, error)
 

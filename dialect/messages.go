@@ -13,6 +13,7 @@ var Messages = Client{
 	IDHeader:  "request-id",
 	Headers:   []string{"anthropic-version", "anthropic-beta"},
 	Request:   messagesRequest,
+	Splice:    messagesSplice,
 	Answer:    messagesAnswer,
 	Fault:     messagesFault,
 	NewStream: func(r Reply) ClientStream { return &messagesStream{reply: r} },

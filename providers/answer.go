@@ -18,7 +18,8 @@ import (
 type Answer struct {
 	Status      int
 	Refused     bool    // the provider found fault with the request (a 4xx in its own words): pass Status, ContentType and Body on
-	Body        []byte  // a plain answer, untouched; nil for a stream
+	Body        []byte  // a plain answer, untouched or as a chat completion; nil for a stream
+	Native      []byte  // of a native call: the plain answer as the provider gave it
 	Stream      *Stream // a streamed answer; nil for a plain one, also if a stream was asked for and refused
 	ContentType []byte
 	ProviderID  []byte // the provider's x-request-id, empty if it gave none
@@ -34,6 +35,7 @@ type Answer struct {
 	started time.Time
 	stream  Stream
 	reasons reasons
+	foreign bool // it says what a chat completion has no words for
 }
 
 // FirstByte returns when the first byte of the answer arrived.
@@ -44,7 +46,7 @@ func (a *Answer) Complete() bool {
 	if a.Stream != nil {
 		return a.Stream.Complete()
 	}
-	return !a.Refused && a.reasons.complete(1)
+	return !a.Refused && !a.foreign && a.reasons.complete(1)
 }
 
 // MoveBody makes the body of a plain answer the body of dst, without copying: both swap their buffers. Body stays readable as
@@ -91,8 +93,7 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 		if err != nil {
 			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w (%d bytes)", err, len(a.Body))}
 		}
-		a.resp.SetBody(completion)
-		a.Body = a.resp.Body()
+		a.translated(completion, c.Native)
 	}
 	switch {
 	case a.Status == http.StatusOK && c.Stream:
@@ -105,10 +106,18 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 	}
 	failure := judgeStatus(a.resp, d, now)
 	if a.Refused = failure == nil; a.Refused && d != nil {
-		a.resp.SetBody(d.Refusal(a.Status, a.Body))
-		a.Body = a.resp.Body()
+		a.translated(d.Refusal(a.Status, a.Body), c.Native)
 	}
 	return failure
+}
+
+// translated puts what became of a body in its place. The body itself is kept if it is the client's to have.
+func (a *Answer) translated(body []byte, native bool) {
+	if native {
+		a.Native = a.resp.SwapBody(nil)
+	}
+	a.resp.SetBody(body)
+	a.Body = a.resp.Body()
 }
 
 var (
@@ -168,6 +177,8 @@ func (a *Answer) readChoices(w *jsonspan.Walker) {
 				takeCount(w, a.Body, &index)
 			case "finish_reason":
 				reason = w.Value().Of(a.Body)
+			case "native":
+				a.foreign = true
 			}
 		}
 		a.reasons.note(index, reason)

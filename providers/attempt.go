@@ -124,6 +124,9 @@ func (u *Upstream) send(conn *conn, c *Call, uri string, auth []dialect.Header) 
 		h.Set(extra.Name, extra.Value)
 	}
 	for _, a := range auth {
+		if a.Name == "anthropic-version" && len(h.Peek(a.Name)) > 0 {
+			continue // the client says which version of the API it speaks
+		}
 		h.Set(a.Name, a.Value)
 	}
 	if c.RequestID != "" {

@@ -25,6 +25,8 @@ type Stream struct {
 	split   splitter
 	other   dialect.Stream // translates what comes; nil if it is chat completion chunks
 	source  splitter       // what comes, if it is translated
+	passing *passing       // the client gets what comes as it is; nil if it does not
+	foreign bool           // it says what a chat completion has no words for
 	scratch []byte
 	begun   bool // the first event was read
 	ahead   Event
@@ -97,7 +99,18 @@ func (s *Stream) Finish() string { return s.reasons.worst(s.choices) }
 func (s *Stream) Choices() int { return s.reasons.seen() }
 
 // Complete tells whether every choice asked for ended by itself.
-func (s *Stream) Complete() bool { return s.failed == nil && s.reasons.complete(s.choices) }
+func (s *Stream) Complete() bool {
+	return s.failed == nil && !s.foreign && s.reasons.complete(s.choices)
+}
+
+// Passed returns the provider's own bytes that the events since the last call were made of, for the client of a native call. They are valid until
+// the next call of Next or Buffered.
+func (s *Stream) Passed() []byte {
+	if s.passing == nil {
+		return nil
+	}
+	return s.passing.upTo(s.split.head)
+}
 
 // Done tells whether [DONE] was seen. Some vendors leave it out; the SDKs do not mind, so a stream may be complete without.
 func (s *Stream) Done() bool { return s.done }
@@ -117,6 +130,9 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 	answer.Stream = s
 	s.target, s.line, s.config, s.choices = c.Target, l, &u.cfg, int(max(1, min(c.N, mostChoices)))
 	if u.dialect != nil {
+		if c.Native {
+			s.passing = new(passing)
+		}
 		s.other = u.dialect.NewStream(u.cfg.Now().Unix())
 	}
 	s.single = answer.resp.ConnectionClose()
@@ -214,18 +230,25 @@ func (s *Stream) translate() {
 	if s.other == nil {
 		return
 	}
+	moved := s.split.head
 	s.split.room()
+	if s.passing != nil {
+		s.passing.move(moved)
+	}
 	for raw := s.source.next(); raw != nil; raw = s.source.next() {
 		var event Event
 		event, s.scratch = readEvent(raw, 0, s.scratch)
-		if len(event.Data) == 0 {
-			continue
-		}
 		var err error
-		if s.split.buf, err = s.other.Event(s.split.buf, event.Data); err != nil {
+		if len(event.Data) > 0 {
+			s.split.buf, err = s.other.Event(s.split.buf, event.Data)
+		}
+		if err != nil {
 			s.fail(fmt.Errorf("an event of %d bytes cannot be translated: %w", len(event.Data), err))
 			s.ended = err
 			return
+		}
+		if s.passing != nil {
+			s.passing.add(raw, len(s.split.buf))
 		}
 	}
 }

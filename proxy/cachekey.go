@@ -23,7 +23,7 @@ func (t *trip) cacheKey() cache.Key {
 }
 
 // changing are those of the headers passed on that may change an answer. The others are for tracing.
-var changing = [...]string{"openai-beta"}
+var changing = [...]string{"openai-beta", "anthropic-beta"}
 
 // servedBy are the targets that may serve, in the policy's order, each with where it is. A key that may use some of them only shares no
 // answers of the others.

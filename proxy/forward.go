@@ -11,16 +11,44 @@ import (
 	"bursar/providers"
 )
 
-// shape makes the body for the candidate: the client's own bytes, with the model, the cap, the usage option and the trims spliced in.
+// shape makes the body for the candidate: the client's own bytes, with the model, the cap, the usage option and the trims spliced in. A client of
+// another API has its own bytes sent to a candidate that speaks it, unless something in its messages is to be edited.
 func (s *Server) shape(t *trip) {
 	t.enter(exchange.StepShape)
 	c := t.Decision.Candidates[t.candidate]
 	s.markPrefixes(t, c)
+	t.Outcome.Capped, t.Outcome.Trimmed = t.cap, t.plan.Removed
+	if t.native = t.passes(c); t.native {
+		return
+	}
 	t.body = t.envelope.Shape(prompt.Shape{
 		Model: c.Model, Cap: t.cap, CapField: t.using.policy.Providers[c.Provider].OutputField,
 		IncludeUsage: t.Facts.Stream, Plan: t.plan, Marks: t.marks,
 	}, t.body[:0])
-	t.Outcome.Capped, t.Outcome.Trimmed = t.cap, t.plan.Removed
+}
+
+// passes makes the body of a client's own bytes, if they can go to a candidate as they are.
+func (t *trip) passes(c *exchange.Candidate) (ok bool) {
+	switch client := t.endpoint.client; {
+	case !t.speaks(c) || t.plan.Removed > 0 || t.endpoint.array:
+		return false
+	case len(t.marks) > 0 && !dialect.Wraps(t.chat): // with what is wrapped a provider is better given what the client wrote
+		return false
+	case t.Facts.Stream && t.Decision.StopRepeats > 0: // a stream that we end is ended in the words of the hub
+		return false
+	default:
+		t.body, ok = client.Splice(t.ctx.Request.Body(), c.Model, t.cap)
+		if ok {
+			t.marks = t.marks[:0]
+		}
+		return ok
+	}
+}
+
+// speaks tells whether a candidate speaks the client's own API, and that is not chat completions.
+func (t *trip) speaks(c *exchange.Candidate) bool {
+	client := t.endpoint.client
+	return client != nil && client.Splice != nil && client.Native == t.using.policy.Providers[c.Provider].Dialect
 }
 
 // forward sends the body to the candidate. When it fails before its first byte, again says whether another may be tried.
@@ -34,17 +62,19 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	case t.client != nil:
 		t.call.Caller = t.client
 	}
-	for _, name := range passedOn {
-		if value := t.ctx.Request.Header.Peek(name); len(value) > 0 {
-			t.call.Headers = append(t.call.Headers, providers.Header{Name: name, Value: string(value)})
-		}
+	t.passOn(passedOn[:])
+	if t.speaks(c) {
+		t.passOn(t.endpoint.client.Headers)
 	}
 	upstream := t.using.upstreams[c.Provider]
-	var unfit *exchange.Fault
-	if t.call.Body, t.dropped, unfit = upstream.Carry(t.body, t.carrying(c)); unfit != nil {
-		t.failed = unfit
-		t.candidate++
-		return t.candidate < len(t.Decision.Candidates), unfit
+	t.call.Native, t.dropped = t.native, nil
+	if !t.native {
+		var unfit *exchange.Fault
+		if t.call.Body, t.dropped, unfit = upstream.Carry(t.body, t.carrying(c)); unfit != nil {
+			t.failed = unfit
+			t.candidate++
+			return t.candidate < len(t.Decision.Candidates), unfit
+		}
 	}
 	if t.checks() && t.Decision.Cascade.Second != "" && t.Decision.Cascade.Quality == 0 {
 		s.askSecond(t)
@@ -78,6 +108,15 @@ func (t *trip) carrying(c *exchange.Candidate) dialect.Options {
 
 // passedOn are the client's headers that reach the provider. Its credentials never do.
 var passedOn = [...]string{"openai-beta", "traceparent", "tracestate"}
+
+// passOn passes headers of the client on.
+func (t *trip) passOn(names []string) {
+	for _, name := range names {
+		if values := t.ctx.Request.Header.PeekAll(name); len(values) > 0 {
+			t.call.Headers = append(t.call.Headers, providers.Header{Name: name, Value: string(bytes.Join(values, []byte(",")))})
+		}
+	}
+}
 
 // callFailed counts a failed candidate and decides whether to go on to the next.
 func (s *Server) callFailed(t *trip, c *exchange.Candidate, err error) (again bool, fault *exchange.Fault) {
@@ -150,8 +189,12 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 
 // pass makes a provider's answer the client's.
 func (t *trip) pass(answer *providers.Answer) error {
-	if t.endpoint.client == nil {
+	switch {
+	case t.endpoint.client == nil:
 		answer.MoveBody(&t.ctx.Response)
+		return nil
+	case t.native:
+		t.ctx.SetBody(answer.Native)
 		return nil
 	}
 	body, err := t.whole(answer.Body)
@@ -173,8 +216,12 @@ func answerLost(target string) *exchange.Fault {
 
 // passRefusal makes a provider's refusal the client's.
 func (t *trip) passRefusal(answer *providers.Answer) {
-	if t.endpoint.client == nil {
+	switch {
+	case t.endpoint.client == nil:
 		answer.MoveBody(&t.ctx.Response)
+		return
+	case t.native:
+		t.ctx.SetBody(answer.Native)
 		return
 	}
 	status, body := t.refusedBy(answer.Status, answer.Body)

@@ -148,7 +148,9 @@ func (r *relay) fill() {
 			r.take(&event)
 		case errors.Is(err, io.EOF):
 			r.end = r.trip.Outcome.Reason
-			r.out, _ = r.told.end(r.out)
+			if r.out = append(r.out, r.answer.Stream.Passed()...); !r.trip.native {
+				r.out, _ = r.told.end(r.out)
+			}
 		case errors.Is(err, providers.ErrClientGone):
 			r.end = exchange.ReasonClientGone
 		default:
@@ -171,13 +173,15 @@ func (r *relay) show() {
 // learns the cost as well.
 func (r *relay) take(event *providers.Event) {
 	r.keep(event.Raw)
+	if event.HasUsage() {
+		usage, _ := r.answer.Stream.Usage()
+		r.server.price(r.trip, usage)
+	}
 	switch {
 	case event.Kind == providers.KindError:
 		r.fail(providers.ErrStreamBroken)
-	case event.HasUsage():
-		usage, _ := r.answer.Stream.Usage()
-		r.server.price(r.trip, usage)
-		fallthrough
+	case r.trip.native:
+		r.out = append(r.out, r.answer.Stream.Passed()...)
 	default:
 		var err error
 		if r.out, err = r.told.tell(r.out, event, r.trip.Outcome.Cost); err != nil {

@@ -75,6 +75,7 @@ type trip struct {
 	plan       prompt.TrimPlan
 	marks      []prompt.Prefix // beginnings of the prompt that the provider is to keep, as we marked them
 	body       []byte          // the shaped body
+	native     bool            // it is the client's own, in an API that the candidate speaks
 	dropped    []string        // members that the target's dialect has nothing for, and that were left out
 
 	streaming bool // the answer goes on after the handler returned
