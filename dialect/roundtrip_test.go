@@ -168,12 +168,15 @@ func messagesRequests() *rapid.Generator[map[string]any] {
 		})
 		maybe("output_config", func() any {
 			return rapid.SampledFrom([]any{
-				map[string]any{"effort": "low"}, map[string]any{"format": map[string]any{"type": "json_schema", "schema": map[string]any{"type": "object"}}},
+				map[string]any{"effort": "low"},
+				map[string]any{"format": map[string]any{"type": "json_schema", "schema": map[string]any{"type": "object"}}},
 				map[string]any{"effort": "max", "task_budget": map[string]any{"type": "tokens", "total": 9}},
 			}).Draw(t, "config")
 		})
 		for _, name := range []string{"service_tier", "mcp_servers", "container", "yet_unknown"} {
-			maybe(name, func() any { return rapid.SampledFrom([]any{"x", map[string]any{"a": json.Number("1.0")}}).Draw(t, name) })
+			maybe(name, func() any {
+				return rapid.SampledFrom([]any{"x", map[string]any{"a": json.Number("1.0")}}).Draw(t, name)
+			})
 		}
 		maybe("tools", func() any { return rapid.SliceOfN(rapid.SampledFrom(someTools), 1, 3).Draw(t, "tools") })
 		maybe("tool_choice", func() any { return rapid.SampledFrom(someChoices).Draw(t, "choice") })
@@ -192,13 +195,17 @@ var someTools = []any{
 }
 
 var someChoices = []any{
-	map[string]any{"type": "auto"}, map[string]any{"type": "auto", "disable_parallel_tool_use": true}, map[string]any{"type": "any"},
-	map[string]any{"type": "none"}, map[string]any{"type": "tool", "name": "f", "disable_parallel_tool_use": true},
+	map[string]any{"type": "auto"},
+	map[string]any{"type": "auto", "disable_parallel_tool_use": true},
+	map[string]any{"type": "any"},
+	map[string]any{"type": "none"},
+	map[string]any{"type": "tool", "name": "f", "disable_parallel_tool_use": true},
 }
 
 // someBlocks are those that stand anywhere in a content.
 var someBlocks = []any{
-	textBlock("text", "Hi"), map[string]any{"type": "text", "text": "x", "cache_control": map[string]any{"type": "ephemeral"}},
+	textBlock("text", "Hi"),
+	map[string]any{"type": "text", "text": "x", "cache_control": map[string]any{"type": "ephemeral"}},
 	map[string]any{"type": "image", "source": map[string]any{"type": "base64", "media_type": "image/png", "data": "aGk="}},
 	map[string]any{"type": "image", "source": map[string]any{"type": "url", "url": "https://x.test/a.png"}, "cache_control": map[string]any{"type": "ephemeral"}},
 	map[string]any{"type": "document", "title": "t", "source": map[string]any{"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}},
