@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"bytes"
+	"slices"
 
 	"bursar/exchange"
 	"bursar/internal/jsonspan"
@@ -62,7 +63,12 @@ func (e *Envelope) MeasureTrimmed(c *tokens.Counter, t Target, trimmed TrimPlan)
 func (e *Envelope) outside(c *tokens.Counter, f tokens.Family, m *Measure) int64 {
 	frame := tokens.FrameOf(f)
 	n := frame.Base + frame.Reply
-	n += c.Tools(f, e.fields[fieldTools].Of(e.body)) + c.Tools(f, e.fields[fieldFunctions].Of(e.body))
+	if tools := c.Tools(f, e.fields[fieldTools].Of(e.body)) + c.Tools(f, e.fields[fieldFunctions].Of(e.body)); tools > 0 {
+		n += tools
+		if slices.ContainsFunc(e.messages, func(m message) bool { return m.role == roleSystem }) {
+			n -= frame.Joined
+		}
+	}
 	n += e.choice(c, f, fieldToolChoice) + e.choice(c, f, fieldFunctionCall)
 	if v := e.fields[fieldResponseFormat]; v.Kind == jsonspan.Object {
 		if format, ok := jsonspan.Get(v.Of(e.body), "json_schema"); ok { // providers write the schema into the prompt, each its own way

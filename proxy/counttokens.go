@@ -23,7 +23,11 @@ func (s *Server) countTokens(ctx *fasthttp.RequestCtx, e *endpoint) {
 	}
 	ctx.Response.Header.Set("x-bursar-count", t.Facts.PromptMethod.String())
 	ctx.SetContentType("application/json")
-	ctx.SetBodyString(`{"` + e.counts + `":` + strconv.FormatInt(tokens, 10) + `}`)
+	object := ""
+	if e.object != "" {
+		object = `"object":"` + e.object + `",`
+	}
+	ctx.SetBodyString(`{` + object + `"` + e.counts + `":` + strconv.FormatInt(tokens, 10) + `}`)
 }
 
 func (s *Server) countPrompt(t *trip) (int64, *exchange.Fault) {

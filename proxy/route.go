@@ -14,6 +14,7 @@ type endpoint struct {
 	client *dialect.Client // the API that it is called in; nil: chat completions
 	asked  dialect.Asked   // what the URL says
 	counts string          // the member that tells of tokens, where only those are asked for
+	object string          // what an answer of them calls itself, "" if nothing
 	array  bool            // a stream is one JSON array
 }
 
@@ -22,6 +23,7 @@ var (
 	anthropicMessages = &endpoint{path: chatCompletions.path, client: &dialect.Messages}
 	anthropicCount    = &endpoint{client: &dialect.Messages, asked: dialect.Asked{Count: true}, counts: "input_tokens"}
 	openaiResponses   = &endpoint{path: chatCompletions.path, client: &dialect.Responses}
+	openaiCount       = &endpoint{client: &dialect.Responses, asked: dialect.Asked{Count: true}, counts: "input_tokens", object: "response.input_tokens"}
 )
 
 // route finds the endpoint.
@@ -40,6 +42,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		s.countTokens(ctx, anthropicCount)
 	case "/v1/responses":
 		s.serve(ctx, openaiResponses)
+	case "/v1/responses/input_tokens":
+		s.countTokens(ctx, openaiCount)
 	case "/v1/bursar/false-hit":
 		s.falseHit(ctx)
 	default:

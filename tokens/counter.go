@@ -65,7 +65,7 @@ func (c *Counter) Text(f Family, text []byte) int64 {
 	return n
 }
 
-// Count is Text without the memo of texts that were counted before.
+// Count is Text without the memo of texts that were counted before. It is exported for measuring: a gateway wants Text.
 func (c *Counter) Count(f Family, text []byte) int64 {
 	switch f.traits().vocabulary {
 	case exactO200k:
@@ -77,6 +77,7 @@ func (c *Counter) Count(f Family, text []byte) int64 {
 }
 
 // IDs appends the ids of the text's tokens to ids: those of the family's own encoding, or of o200k_base for a family that is estimated.
+// Nothing in a gateway needs ids: it is exported so that they can be compared with those of others (bench/tokens).
 func (c *Counter) IDs(f Family, ids []uint32, text []byte) []uint32 {
 	if f.traits().vocabulary == exactCL100k {
 		return c.cl100k.encode(ids, text)

@@ -7,6 +7,7 @@ type Frame struct {
 	Name    int64 // per message that has a name, beside the name's own tokens
 	Reply   int64 // once per request: what primes the answer
 	Call    int64 // per tool call in the history, beside its name and arguments
+	Joined  int64 // less, if there are both tools and a system message: they share a frame
 }
 
 // FrameOf returns the frame of family f. OpenAI's are documented (3 tokens and the role per message, 3 for the reply); the others
@@ -46,7 +47,7 @@ var familyTraits = [families]traits{
 	},
 	O200k: {
 		name: "o200k", vocabulary: exactO200k,
-		frame: Frame{Message: 4, Name: 1, Reply: 3, Call: 7},
+		frame: Frame{Message: 4, Name: 1, Reply: 3, Call: 7, Joined: 4},
 		tools: toolFrame{style: asNamespace, first: 9},
 	},
 	GPT5: {
@@ -66,7 +67,7 @@ var familyTraits = [families]traits{
 	},
 	CL100k: {
 		name: "cl100k", vocabulary: exactCL100k,
-		frame: Frame{Message: 4, Name: 1, Reply: 3, Call: 7},
+		frame: Frame{Message: 4, Name: 1, Reply: 3, Call: 7, Joined: 4},
 		tools: toolFrame{style: asNamespace, first: 9},
 	},
 	Claude: {

@@ -18,9 +18,9 @@ func Image(f Family, model string, width, height int, detail string) int64 {
 	case O200k, GPT5, Codex, CL100k, Harmony:
 		return openAIImageOf(model).tokens(w, h, detail)
 	case Claude:
-		return patchTokens(w, h, 28, 1568, 1568)
+		return claudeTokens(w, h, 1568, 1568)
 	case Claude47:
-		return patchTokens(w, h, 28, 2576, 4784)
+		return claudeTokens(w, h, 2576, 4784)
 	case Gemini:
 		return geminiTokens(model, w, h)
 	case Grok: // 448-pixel tiles of 256 tokens, at most six, and one of the whole
@@ -120,6 +120,28 @@ func patchesAllowed(detail string) float64 {
 		return originalPatchCap
 	}
 	return patchCap
+}
+
+// claudeTokens counts one token per patch of 28 pixels a side. An image beyond the model's bounds is scaled down to the largest size of its shape that is
+// within both: the longest side, and the most patches.
+func claudeTokens(w, h float64, longest, most int64) int64 {
+	const patch = 28
+	long, short := max(w, h), min(w, h)
+	patches := func(long float64) int64 {
+		return int64(math.Ceil(long/patch)) * int64(math.Ceil(max(1, math.Round(long*short/max(w, h)))/patch))
+	}
+	if long <= float64(longest) && patches(long) <= most {
+		return patches(long)
+	}
+	fits, tooLong := int64(1), min(int64(long), longest+1)
+	for fits+1 < tooLong {
+		if middle := (fits + tooLong) / 2; patches(float64(middle)) <= most {
+			fits = middle
+		} else {
+			tooLong = middle
+		}
+	}
+	return patches(float64(fits))
 }
 
 // patchTokens counts one token per patch of so many pixels a side, after fitting the image into a square of longest pixels.

@@ -46,9 +46,9 @@ func TestImage(t *testing.T) {
 	// Anthropic's page: 28-pixel patches.
 	f(Claude, "claude-sonnet-4-5", 1000, 1000, "", 36*36)
 	f(Claude, "claude-sonnet-4-5", 200, 200, "", 64)
-	f(Claude, "claude-sonnet-4-5", 3000, 3000, "", 1568)
+	f(Claude, "claude-sonnet-4-5", 3000, 3000, "", 39*39) // 1093 pixels a side would be a patch more each way
 	f(Claude47, "claude-opus-4-7", 1920, 1080, "", 69*39)
-	f(Claude47, "claude-opus-4-7", 8000, 8000, "", 4784)
+	f(Claude47, "claude-opus-4-7", 8000, 8000, "", 69*69)
 
 	// Google's: 258 for a small image and per tile; 960x540 is six tiles.
 	f(Gemini, "gemini-2.5-pro", 384, 384, "", 258)
@@ -137,4 +137,31 @@ func FuzzImageSize(f *testing.F) {
 			t.Errorf("size of %q is %dx%d and ok", header, w, h)
 		}
 	})
+}
+
+// TestImageOfClaude against the two tables of Anthropic's page on vision (platform.claude.com/docs/en/build-with-claude/vision), up to Opus 4.6 and from Opus 4.7
+// on, and the page it scans in at 130 dots an inch.
+func TestImageOfClaude(t *testing.T) {
+	for _, c := range []struct {
+		width, height  int
+		before, opus47 int64
+	}{
+		{200, 200, 64, 64},
+		{1000, 1000, 1296, 1296},
+		{1092, 1092, 1521, 1521},
+		{1920, 1080, 1560, 2691},
+		{2000, 1500, 1564, 3888},
+		{3840, 2160, 1560, 4784},
+		{1075, 1520, 33 * 47, 39 * 55},
+	} {
+		if got := Image(Claude, "claude-sonnet-4-6", c.width, c.height, ""); got != c.before {
+			t.Errorf("%dx%d is %d tokens, published are %d", c.width, c.height, got, c.before)
+		}
+		if got := Image(Claude47, "claude-opus-4-8", c.width, c.height, ""); got != c.opus47 {
+			t.Errorf("%dx%d is %d tokens from Opus 4.7 on, published are %d", c.width, c.height, got, c.opus47)
+		}
+		if got, turned := Image(Claude, "", c.width, c.height, ""), Image(Claude, "", c.height, c.width, ""); got != turned {
+			t.Errorf("%dx%d is %d tokens, and %d on its side", c.width, c.height, got, turned)
+		}
+	}
 }

@@ -45,7 +45,8 @@ type answer struct {
 // mostQuestions of a set are used, drawn at random, so that no set outweighs the others.
 const mostQuestions = 1500
 
-func readQuestions(data, set string) ([]question, error) {
+// readQuestions reads a set in a random order that a seed fixes, and no more than most of it.
+func readQuestions(data, set string, seed uint64, most int) ([]question, error) {
 	file, err := os.Open(filepath.Join(data, set+".jsonl"))
 	if err != nil {
 		return nil, err
@@ -64,9 +65,9 @@ func readQuestions(data, set string) ([]question, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s.jsonl: %w", set, err)
 	}
-	dice := rand.New(rand.NewPCG(7, 0))
+	dice := rand.New(rand.NewPCG(seed, 0))
 	dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all[:min(len(all), mostQuestions)], nil
+	return all[:min(len(all), most)], nil
 }
 
 // group is a workload as an operator would have it: the questions of a set, answered by a cheap model, a second one and a premium one.

@@ -36,7 +36,7 @@ func main() {
 func train(data, out string) error {
 	var groups []group
 	for _, set := range sets {
-		questions, err := readQuestions(data, set)
+		questions, err := readQuestions(data, set, 7, mostQuestions)
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"bursar/router/scorer"
@@ -35,27 +30,10 @@ func learnWords(data string) (*scorer.Model, error) {
 }
 
 func readExamples(data, set string) ([]scorer.Example, error) {
-	file, err := os.Open(filepath.Join(data, set+".jsonl"))
+	all, err := readQuestions(data, set, 11, mostOfSet)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	var all []question
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<24)
-	for n := 1; lines.Scan(); n++ {
-		var q question
-		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
-			return nil, fmt.Errorf("%s.jsonl, line %d: %w", set, n, err)
-		}
-		all = append(all, q)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s.jsonl: %w", set, err)
-	}
-	dice := rand.New(rand.NewPCG(11, 0))
-	dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	all = all[:min(len(all), mostOfSet)]
 	cheap, premium := pairOf(set, all)
 	var examples []scorer.Example
 	for _, q := range all {
