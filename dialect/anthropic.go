@@ -23,7 +23,7 @@ var anthropic = Dialect{
 	Request:   anthropicRequest,
 	Answer:    anthropicAnswer,
 	Refusal:   anthropicRefusal,
-	NewStream: func(created int64) Stream { return &anthropicStream{created: created} },
+	NewStream: func(m Made) Stream { return &anthropicStream{created: m.Created} },
 }
 
 // anthropicFinish translates why an answer ended. What is not final or not whole must not look complete.

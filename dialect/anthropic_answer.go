@@ -45,7 +45,7 @@ func (b *said) foreign() bool {
 var errNoMessage = errors.New("it answered 200 with what is no message")
 
 // anthropicAnswer carries an answer back.
-func anthropicAnswer(body []byte, created int64) ([]byte, error) {
+func anthropicAnswer(body []byte, made Made) ([]byte, error) {
 	var in anthropicMessageAnswer
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, fmt.Errorf("it answered 200 with malformed JSON: %w", err)
@@ -77,7 +77,7 @@ func anthropicAnswer(body []byte, created int64) ([]byte, error) {
 		content := text.String()
 		answer.Content = &content
 	}
-	out := completion{ID: in.ID, Object: "chat.completion", Created: created, Model: in.Model}
+	out := completion{ID: in.ID, Object: "chat.completion", Created: made.Created, Model: in.Model}
 	finish := anthropicFinish(in.StopReason)
 	out.Choices = []choice{{Message: &answer, FinishReason: &finish, StopReason: in.Sequence}}
 	if foreign {

@@ -102,6 +102,7 @@ type chatTool struct {
 type chatFormat struct {
 	Type   string `json:"type"`
 	Schema struct {
+		Name   string          `json:"name"`
 		Schema json.RawMessage `json:"schema"`
 	} `json:"json_schema"`
 }

@@ -25,14 +25,25 @@ type Dialect struct {
 	// Request carries a chat completion over. The body is one that package prompt has read, with its model and its cap.
 	Request func(body []byte, o Options) (out []byte, dropped []string, fault *exchange.Fault)
 
-	// Answer carries a whole answer back, as the JSON of a chat completion made at created, in Unix seconds.
-	Answer func(body []byte, created int64) ([]byte, error)
+	// Answer carries a whole answer back, as the JSON of a chat completion.
+	Answer func(body []byte, m Made) ([]byte, error)
 
 	// Refusal carries an error that is the client's own back, as the JSON of an OpenAI error.
 	Refusal func(status int, body []byte) []byte
 
 	// NewStream makes the translator of one stream.
-	NewStream func(created int64) Stream
+	NewStream func(m Made) Stream
+
+	// Frames: its streams come in Amazon's binary frames, not as server-sent events. The data of an event is then an object with one member,
+	// named for the frame's type.
+	Frames bool
+}
+
+// Made is what is known of an answer beside its body.
+type Made struct {
+	Created int64  // Unix seconds
+	Model   string // that was asked for: what to name if the answer names none
+	ID      string // that the provider's head gives the request, "" if it gives none
 }
 
 // Stream translates a stream, event by event.
@@ -66,12 +77,14 @@ func Find(name string) (*Dialect, bool) {
 		return &anthropic, true
 	case "gemini":
 		return &gemini, true
+	case "bedrock":
+		return &bedrock, true
 	}
 	return nil, false
 }
 
 // Names lists the dialects that can be spoken.
-func Names() []string { return []string{"openai", anthropicName, "gemini"} }
+func Names() []string { return []string{"openai", anthropicName, "gemini", "bedrock"} }
 
 // losses collects the members that a dialect cannot carry.
 type losses struct {

@@ -32,7 +32,7 @@ var gemini = Dialect{
 	Request:   geminiRequest,
 	Answer:    geminiToChat,
 	Refusal:   geminiRefusal,
-	NewStream: func(created int64) Stream { return &geminiStream{created: created} },
+	NewStream: func(m Made) Stream { return &geminiStream{created: m.Created} },
 }
 
 // geminiBody is a request of generateContent. Its model and whether it streams stand in the path.

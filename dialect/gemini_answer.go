@@ -11,15 +11,15 @@ import (
 var errNoCandidate = errors.New("it answered 200 with neither a candidate nor why the prompt was blocked")
 
 // geminiToChat carries an answer back.
-func geminiToChat(body []byte, created int64) ([]byte, error) {
+func geminiToChat(body []byte, made Made) ([]byte, error) {
 	var in geminiAnswer
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, fmt.Errorf("it answered 200 with malformed JSON: %w", err)
 	}
-	out := completion{ID: in.ID, Object: "chat.completion", Created: created, Model: in.Model, Choices: []choice{}}
+	out := completion{ID: in.ID, Object: "chat.completion", Created: made.Created, Model: in.Model, Choices: []choice{}}
 	for i := range in.Candidates {
 		c := &in.Candidates[i]
-		calls := geminiCalls{answer: in.ID, created: created, candidate: c.Index}
+		calls := geminiCalls{answer: in.ID, created: made.Created, candidate: c.Index}
 		said := calls.read(c.Content.Parts)
 		finish := geminiFinish(c.FinishReason, calls.made > 0)
 		m := &message{

@@ -33,7 +33,7 @@ func geminiRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
 	if err != nil {
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return out, t.losses.members, nil
+	return out, t.losses.dropped(), nil
 }
 
 // geminiTranslation is one request under way.
@@ -135,6 +135,9 @@ func (t *geminiTranslation) answered(m *chatMessage, at string) ([]geminiPart, *
 		if p != nil {
 			parts = append(parts, *p)
 		}
+	}
+	if len(m.ThinkingBlocks) > 0 {
+		t.losses.note("thinking_blocks") // of another API's model
 	}
 	if mark := m.Extra.signature(); mark != "" {
 		if len(parts) == 0 {
@@ -262,8 +265,14 @@ func (t *geminiTranslation) part(p *chatPart, at string) (*geminiPart, *exchange
 		return from.gemini(), nil
 	case p.Type == "file" && p.File != nil && strings.Contains(p.File.ID, "://"): // of Google's own files
 		return (&source{URL: p.File.ID}).gemini(), nil
+	case p.Type == "file" && p.File != nil && p.File.URL != "":
+		return (&source{URL: p.File.URL}).gemini(), nil
 	case p.Type == "file":
 		t.losses.lose(at + ".file.file_id")
+	case p.Type == nativeType:
+		t.losses.lose(at + "." + kindOf(p.Block))
+	case p.Type == "thinking" || p.Type == "redacted_thinking":
+		t.losses.note("thinking_blocks") // of another API's model
 	case p.Type == "input_audio" && p.Audio != nil:
 		kind := "audio/" + p.Audio.Format
 		if p.Audio.Format == "" {
@@ -295,6 +304,10 @@ func (t *geminiTranslation) tools() *exchange.Fault {
 	var all []geminiFunction
 	strict := false
 	for i, tool := range t.in.Tools {
+		if tool.Type == nativeType {
+			t.losses.lose(fmt.Sprintf("tools[%d].%s", i, kindOf(tool.Tool)))
+			continue
+		}
 		if tool.Type != "" && tool.Type != "function" {
 			t.losses.lose(fmt.Sprintf("tools[%d].type", i))
 			continue
@@ -456,6 +469,9 @@ func (t *geminiTranslation) google() *exchange.Fault {
 
 // rest looks at the members that nothing was made of.
 func (t *geminiTranslation) rest() *exchange.Fault {
+	if t.in.Native != nil {
+		t.losses.loseNative(t.in.Native)
+	}
 	t.losses.rest(t.in.Rest)
 	return nil
 }

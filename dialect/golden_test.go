@@ -56,7 +56,7 @@ func translated(t *testing.T, d *Dialect, s section) string {
 		}
 		return indented(t, body) + list(dropped)
 	case "answer":
-		body, err := d.Answer([]byte(s.text), 1700000000)
+		body, err := d.Answer([]byte(s.text), Made{Created: 1700000000, Model: "the-model", ID: "the-id"})
 		if err != nil {
 			return "error: " + err.Error() + "\n"
 		}
@@ -64,7 +64,7 @@ func translated(t *testing.T, d *Dialect, s section) string {
 	case "refusal":
 		return indented(t, d.Refusal(400, []byte(s.text)))
 	case "stream":
-		stream := d.NewStream(1700000000)
+		stream := d.NewStream(Made{Created: 1700000000, Model: "the-model", ID: "the-id"})
 		var out []byte
 		for event := range strings.SplitSeq(strings.TrimSpace(s.text), "\n") {
 			var err error
@@ -120,11 +120,11 @@ func fuzz(f *testing.F, name string) {
 		if body, _, fault := d.Request(text, Options{Drop: true}); fault == nil {
 			valid("request", body)
 		}
-		if body, err := d.Answer(text, 0); err == nil {
+		if body, err := d.Answer(text, Made{}); err == nil {
 			valid("answer", body)
 		}
 		valid("refusal", d.Refusal(400, text))
-		stream := d.NewStream(0)
+		stream := d.NewStream(Made{})
 		var out []byte
 		for line := range bytes.Lines(text) {
 			var err error
@@ -144,5 +144,7 @@ func fuzz(f *testing.F, name string) {
 }
 
 func FuzzAnthropic(f *testing.F) { fuzz(f, "anthropic") }
+
+func FuzzBedrock(f *testing.F) { fuzz(f, "bedrock") }
 
 func FuzzGemini(f *testing.F) { fuzz(f, "gemini") }

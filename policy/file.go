@@ -48,7 +48,7 @@ type providerEntry struct {
 	At place
 
 	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Azure's v1 API, Ollama, vLLM, llama.cpp and most others),
-	// `anthropic` and `gemini` (AI Studio and Vertex AI); targets of the other dialects load, but are not used.
+	// `anthropic`, `gemini` (AI Studio and Vertex AI) and `bedrock` (Converse); targets of `azure` load, but are not used yet.
 	Dialect choice `key:"dialect" need:"yes" one:"openai anthropic gemini bedrock azure"`
 	// Root of the API, with its version if it has one in the path.
 	BaseURL text `key:"base_url" need:"yes" like:"https://api.openai.com/v1"`

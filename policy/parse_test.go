@@ -374,7 +374,7 @@ func TestWebhooks(t *testing.T) {
 // TestDialectNotSpoken: its targets load, say why they are not used, and cost nobody a file that loads.
 func TestDialectNotSpoken(t *testing.T) {
 	p, err := Parse("policies.yaml", []byte(`version: 1
-providers: { g: { dialect: bedrock, base_url: https://bedrock-runtime.us-east-1.amazonaws.com } }
+providers: { g: { dialect: azure, base_url: https://example.openai.azure.com } }
 models: { m: { use: g/gemini-2.5-pro } }
 routes: [ { name: all, to: asked } ]
 default: m
@@ -382,7 +382,7 @@ default: m
 	if err != nil {
 		t.Fatal(err)
 	}
-	const why = "this version does not speak the bedrock dialect yet"
+	const why = "this version does not speak the azure dialect yet"
 	if got := p.Models["m"].Use[0].Unavailable; got != why || len(p.Warnings) == 0 || !strings.Contains(p.Warnings[0].Message, why) {
 		t.Errorf("unavailable %q, warnings %v", got, p.Warnings)
 	}

@@ -49,7 +49,7 @@ const (
 )
 
 // spoken are the dialects that this version speaks upstream.
-var spoken = []string{"openai", "anthropic", "gemini"}
+var spoken = []string{"openai", "anthropic", "gemini", "bedrock"}
 
 func (c *compiler) providers() {
 	file := &c.file.Providers

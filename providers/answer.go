@@ -80,8 +80,10 @@ func (a *Answer) readHead() {
 	h := &a.resp.Header
 	a.Status = a.resp.StatusCode()
 	a.ContentType = h.ContentType()
-	if a.ProviderID = h.Peek("X-Request-Id"); len(a.ProviderID) == 0 {
-		a.ProviderID = h.Peek("Request-Id")
+	for _, name := range [...]string{"X-Request-Id", "Request-Id", "X-Amzn-Requestid"} {
+		if a.ProviderID = h.Peek(name); len(a.ProviderID) > 0 {
+			return
+		}
 	}
 }
 
@@ -89,7 +91,7 @@ func (a *Answer) readHead() {
 func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 	a.Body = a.resp.Body()
 	if d != nil && a.Status == http.StatusOK && !c.Stream {
-		completion, err := d.Answer(a.Body, now.Unix())
+		completion, err := d.Answer(a.Body, dialect.Made{Created: now.Unix(), Model: c.Model, ID: string(a.ProviderID)})
 		if err != nil {
 			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w (%d bytes)", err, len(a.Body))}
 		}

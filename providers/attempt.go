@@ -115,9 +115,12 @@ func (u *Upstream) send(conn *conn, c *Call, uri string, auth []dialect.Header) 
 	h.SetHost(u.host)
 	h.SetUserAgent("bursar")
 	h.SetContentType("application/json")
-	if c.Stream {
+	switch {
+	case c.Stream && u.dialect != nil && u.dialect.Frames:
+		h.Set("Accept", framesType)
+	case c.Stream:
 		h.Set("Accept", "text/event-stream")
-	} else {
+	default:
 		h.Set("Accept", "application/json")
 	}
 	for _, extra := range c.Headers {
@@ -150,7 +153,7 @@ func (u *Upstream) receive(c *Call, l *line, answer *Answer) (*Answer, *Failure)
 		answer.Release()
 		return nil, failure
 	}
-	if c.Stream && status == http.StatusOK && bytes.Contains(resp.Header.ContentType(), []byte("event-stream")) {
+	if c.Stream && status == http.StatusOK && u.isStream(resp.Header.ContentType()) {
 		return u.receiveStream(c, l, answer)
 	}
 	if l.conn.left.Load() { // a provider that was told to stop may still end its answer, with nothing in it
@@ -173,6 +176,15 @@ func (u *Upstream) receive(c *Call, l *line, answer *Answer) (*Answer, *Failure)
 		return nil, failure
 	}
 	return answer, nil
+}
+
+// isStream tells whether a content type is that of a stream, as the provider's dialect has it.
+func (u *Upstream) isStream(contentType []byte) bool {
+	want := "event-stream"
+	if u.dialect != nil && u.dialect.Frames {
+		want = framesType
+	}
+	return bytes.Contains(contentType, []byte(want))
 }
 
 // readPlain reads a body to its end, trailer included.

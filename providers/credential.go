@@ -73,12 +73,14 @@ func (u *Upstream) credentials() error {
 	return nil
 }
 
-// signer reads a secret: an account's JSON of Google's, else a key that goes along as it is.
+// signer reads a secret: an account's JSON of Google's, a pair of keys of Amazon's, which sign for its own dialect, else a key that goes along as it is.
 func (u *Upstream) signer(secret string) (signer, error) {
 	secret = strings.TrimSpace(secret)
 	switch {
 	case strings.HasPrefix(secret, "{") && strings.Contains(secret, `"service_account"`):
 		return newServiceAccount([]byte(secret), u.plainHeaders(""), u.cfg.TLS)
+	case u.cfg.Dialect == "bedrock" && isAWSKeys(secret):
+		return newAWSKeys(secret, u.cfg.Region)
 	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
 		return nil, errors.New("it holds a space or a character that no header may hold")
 	}

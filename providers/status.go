@@ -25,7 +25,7 @@ func judgeStatus(resp *fasthttp.Response, d *dialect.Dialect, now time.Time) *Fa
 		failure.RetryAfter = retryAfter(&resp.Header, body, now)
 		// A quota that is used up does not come back while a client waits.
 		failure.retry = !bytes.Contains(body, []byte("insufficient_quota"))
-	case status == http.StatusRequestTimeout || status >= http.StatusInternalServerError:
+	case status == http.StatusRequestTimeout || status == http.StatusFailedDependency || status >= http.StatusInternalServerError:
 		failure.RetryAfter = retryAfter(&resp.Header, body, now)
 		failure.retry = retriable(status)
 	case status == http.StatusUnauthorized || status == http.StatusPaymentRequired || status == http.StatusForbidden:
@@ -71,7 +71,7 @@ func isObject(body []byte) bool {
 
 func retriable(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
+	case http.StatusRequestTimeout, http.StatusFailedDependency, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
 		http.StatusGatewayTimeout, statusOverloaded:
 		return true
 	}
@@ -88,7 +88,11 @@ func saidWith(status int, body []byte) error {
 	words := ""
 	if status >= http.StatusBadRequest && isObject(body) {
 		for _, name := range [...]string{"code", "type", "message"} { // the longest comes last: what is too much of it is cut
-			if v, ok := jsonspan.Get(body, "error", name); ok && (v.Kind == jsonspan.String || v.Kind == jsonspan.Number) {
+			v, ok := jsonspan.Get(body, "error", name)
+			if !ok {
+				v, ok = jsonspan.Get(body, name) // as Bedrock has it
+			}
+			if ok && (v.Kind == jsonspan.String || v.Kind == jsonspan.Number) {
 				words += fmt.Sprintf(", %s %s", name, v.Of(body))
 			}
 		}

@@ -27,6 +27,7 @@ type Stream struct {
 	source  splitter       // what comes, if it is translated
 	passing *passing       // the client gets what comes as it is; nil if it does not
 	foreign bool           // it says what a chat completion has no words for
+	frames  bool           // it comes in frames
 	scratch []byte
 	begun   bool // the first event was read
 	ahead   Event
@@ -133,7 +134,8 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 		if c.Native {
 			s.passing = new(passing)
 		}
-		s.other = u.dialect.NewStream(u.cfg.Now().Unix())
+		s.other = u.dialect.NewStream(dialect.Made{Created: u.cfg.Now().Unix(), Model: c.Model, ID: string(answer.ProviderID)})
+		s.frames = u.dialect.Frames
 	}
 	s.single = answer.resp.ConnectionClose()
 	s.body.start(l.reader, answer.resp.Header.ContentLength())
@@ -178,7 +180,7 @@ func (s *Stream) more(wait bool) {
 	}
 	in.buf, s.ended = s.body.fill(in.room(), wait)
 	switch {
-	case errors.Is(s.ended, io.EOF):
+	case errors.Is(s.ended, io.EOF) && !s.frames:
 		in.closeEvent()
 	case s.ended != nil && s.line.gone():
 		s.Rest()
@@ -235,15 +237,16 @@ func (s *Stream) translate() {
 	if s.passing != nil {
 		s.passing.move(moved)
 	}
-	for raw := s.source.next(); raw != nil; raw = s.source.next() {
-		var event Event
-		event, s.scratch = readEvent(raw, 0, s.scratch)
-		var err error
-		if len(event.Data) > 0 {
-			s.split.buf, err = s.other.Event(s.split.buf, event.Data)
+	for {
+		raw, data, err := s.told()
+		if raw == nil && err == nil {
+			return
+		}
+		if err == nil && len(data) > 0 {
+			s.split.buf, err = s.other.Event(s.split.buf, data)
 		}
 		if err != nil {
-			s.fail(fmt.Errorf("an event of %d bytes cannot be translated: %w", len(event.Data), err))
+			s.fail(fmt.Errorf("an event of %d bytes cannot be translated: %w", len(data), err))
 			s.ended = err
 			return
 		}
@@ -251,6 +254,23 @@ func (s *Stream) translate() {
 			s.passing.add(raw, len(s.split.buf))
 		}
 	}
+}
+
+// told returns the next event that has come whole, and its data, empty for one without any; nil if there is none.
+func (s *Stream) told() (raw, data []byte, err error) {
+	if s.frames {
+		data, s.scratch, err = s.source.nextFrame(s.config.MaxEvent, s.scratch)
+		if data == nil && err == nil && errors.Is(s.ended, io.EOF) && len(s.source.rest()) > 0 {
+			err = errFrameCut
+		}
+		return data, data, err
+	}
+	if raw = s.source.next(); raw == nil {
+		return nil, nil, nil
+	}
+	var event Event
+	event, s.scratch = readEvent(raw, 0, s.scratch)
+	return raw, event.Data, nil
 }
 
 // finish decides how the stream ended, and gives the connection back.
