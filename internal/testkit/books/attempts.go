@@ -57,6 +57,7 @@ type tally struct {
 	by            map[string]*counts // by client
 	aborted, hits int
 	usages, costs int      // that were compared and are equal
+	trimmed       int      // prompts that were trimmed, and answered
 	over          int      // calls that cost more than was held for them
 	most          float64  // the most that one cost, in parts of what was held
 	unexplained   []string // errors that nobody can explain
@@ -123,6 +124,9 @@ func (t *tally) compare(a *attempt, r *row) {
 		if r.cache == "hit" {
 			c.hits++
 			t.hits++
+		}
+		if r.trimmed > 0 && r.cache != "hit" {
+			t.trimmed++
 		}
 		t.compareAmounts(a, r)
 	case a.Status == 429 && a.Code == "budget_exceeded" && r.facts.Team == "capped" && r.cost == 0:

@@ -27,7 +27,7 @@ type options struct {
 	data, policies, results, standing, redis, org, log string
 	holds, conversations                               int
 	overruns                                           bool
-	forget                                             bool
+	forget, trims                                      bool
 }
 
 func main() {
@@ -42,6 +42,7 @@ func main() {
 	flag.IntVar(&o.holds, "holds", 0, "holds that the gateway's own metric still counted")
 	flag.IntVar(&o.conversations, "conversations", 0, "conversations driven, for the summary")
 	flag.BoolVar(&o.overruns, "overruns", false, "the upstream replays the usage of other prompts, so calls may cost more than was held for them")
+	flag.BoolVar(&o.trims, "trims", false, "some prompts must have been trimmed, and all of those taken")
 	flag.BoolVar(&o.forget, "forget", false, "if all is right, delete all that the org has in Redis")
 	flag.Parse()
 	sums, err := check(context.Background(), &o)
@@ -68,6 +69,7 @@ type summary struct {
 	Holds         int          `json:"holds_open"`
 	Aborted       int          `json:"aborted"`
 	Hits          int          `json:"hits"`
+	Trimmed       int          `json:"trimmed"` // prompts that were answered all the same
 	Unexplained   int          `json:"unexplained_errors"`
 
 	windows []window
@@ -107,6 +109,9 @@ func check(ctx context.Context, o *options) (*summary, error) {
 	}
 	s.tally.unexplained = append(s.tally.unexplained, warned...)
 	s.add(rows)
+	if o.trims && s.Trimmed == 0 {
+		s.fault("no prompt was trimmed")
+	}
 	return s, s.audit(ctx, o.data)
 }
 
@@ -119,7 +124,7 @@ func (s *summary) add(rows []row) {
 			s.Rows++
 		}
 	}
-	s.Aborted, s.Hits, s.Unexplained = t.aborted, t.hits, len(t.unexplained)
+	s.Aborted, s.Hits, s.Trimmed, s.Unexplained = t.aborted, t.hits, t.trimmed, len(t.unexplained)
 	for _, w := range s.windows {
 		if w.everyone {
 			s.Counters += w.counted
@@ -187,6 +192,7 @@ func (s *summary) print() error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", x.key, x.booked.Dollars(), x.counted.Dollars(), x.held.Dollars(), x.drift.Dollars(), strings.Join(x.from, " "))
 	}
+	fmt.Fprintf(w, "\ntrimmed, and answered all the same: %d", s.Trimmed)
 	fmt.Fprintf(w, "\nequal to what the clients were told: %d usages, %d costs\n", s.tally.usages, s.tally.costs)
 	if t := &s.tally; t.over > 0 { // holds of a model whose tokenizer nobody knows are estimates; recorded usage is of another prompt
 		fmt.Fprintf(w, "calls that cost more than was held for them: %d, up to %.2f times as much\n", t.over, t.most)

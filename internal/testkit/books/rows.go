@@ -25,6 +25,7 @@ type row struct {
 	status             int
 	stream             bool
 	prompt, completion int64
+	trimmed            int64 // prompt tokens
 	cost, held         pricing.Nano
 }
 
@@ -46,7 +47,7 @@ func readRows(ctx context.Context, dir string) ([]row, error) {
 	}
 	defer db.Close()
 	found, err := db.QueryContext(ctx, `SELECT id, kind, time, team, project, "key", user, tags, asked, tier, target, reason, cache, status, stream,
-		input + cache_read + cache_write + cache_write_1h + audio_in + image_in, output + reasoning + audio_out + image_out, cost, held
+		input + cache_read + cache_write + cache_write_1h + audio_in + image_in, output + reasoning + audio_out + image_out, trimmed, cost, held
 		FROM rows ORDER BY time, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger in %s: %w", dir, err)
@@ -58,7 +59,7 @@ func readRows(ctx context.Context, dir string) ([]row, error) {
 		var tags string
 		f := &r.facts
 		err := found.Scan(&r.id, &r.kind, &r.time, &f.Team, &f.Project, &f.Key, &f.User, &tags, &f.Model, &r.served.Tier, &r.served.Target,
-			&r.reason, &r.cache, &r.status, &r.stream, &r.prompt, &r.completion, &r.cost, &r.held)
+			&r.reason, &r.cache, &r.status, &r.stream, &r.prompt, &r.completion, &r.trimmed, &r.cost, &r.held)
 		if err != nil {
 			return nil, err
 		}

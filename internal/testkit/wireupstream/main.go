@@ -3,7 +3,7 @@
 //	go run ./internal/testkit/wireupstream        prints its base URL and serves until it is ended
 //
 // Which recording answers goes by the request: its model ("short" has no room for the prompt), whether it streams, offers tools
-// or has a stop sequence. testdata/*.txt were recorded with `curl -i --raw` against scripts/llama.
+// or has a stop sequence. A conversation that OpenAI's API would refuse, since a tool's result is without its call or a call without its result, is refused here too. testdata/*.txt were recorded with `curl -i --raw` against scripts/llama.
 package main
 
 import (
@@ -42,6 +42,7 @@ type request struct {
 	Stop      []string          `json:"stop"`
 	Tools     []json.RawMessage `json:"tools"`
 	MaxTokens int               `json:"max_tokens"`
+	Messages  []message         `json:"messages"`
 }
 
 // pace is how a recording is sent: in pieces that do not keep to the borders of events, as networks do.
@@ -83,6 +84,12 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if why := unpaired(asked.Messages); why != "" {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"message": why, "type": "invalid_request_error"}})
 		return
 	}
 	name, p := asked.recording()

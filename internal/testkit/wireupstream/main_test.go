@@ -33,6 +33,10 @@ func TestAnswer(t *testing.T) {
 	f(`{"model":"tiny","tools":[{}],"stream":true}`, 200, `"finish_reason":"tool_calls"`)
 	f(`{"model":"tiny","max_tokens":3000}`, 200, `"finish_reason":"length"`)
 	f(`{"model":"tiny","max_tokens":3000,"stream":true}`, 200, "data: [DONE]")
+	f(`{"model":"tiny","messages":[{"role":"user"},{"role":"assistant","tool_calls":[{"id":"a"},{"id":"b"}]},{"role":"tool","tool_call_id":"b"},{"role":"tool","tool_call_id":"a"}]}`, 200, `"finish_reason"`)
+	f(`{"model":"tiny","messages":[{"role":"tool","tool_call_id":"a"}]}`, 400, "must be a response to a preceding message")
+	f(`{"model":"tiny","messages":[{"role":"assistant","tool_calls":[{"id":"a"}]},{"role":"user"}]}`, 400, "have no message with role")
+	f(`{"model":"tiny","messages":[{"role":"assistant","tool_calls":[{"id":"a"}]}]}`, 400, "at the end")
 	f(`{"model":"short"}`, 400, "exceeds the available context size")
 	f(`no JSON`, 400, "invalid character")
 }
