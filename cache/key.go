@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -23,6 +24,32 @@ func ParseKey(text string) (k Key, ok bool) {
 	digest, err := hex.DecodeString(text)
 	copy(k.digest[:], digest)
 	return k, err == nil && len(digest) == len(k.digest)
+}
+
+// AppendTo appends all of the key to dst, its scope with it, as ReadKey reads it.
+func (k Key) AppendTo(dst []byte) []byte { return append(append(dst, k.digest[:]...), k.scope[:]...) }
+
+// ReadKey reads what AppendTo wrote.
+func ReadKey(b []byte) (k Key, ok bool) {
+	if len(b) != len(k.digest)+len(k.scope) {
+		return Key{}, false
+	}
+	copy(k.digest[:], b)
+	copy(k.scope[:], b[len(k.digest):])
+	return k, true
+}
+
+// Sealed returns the key under a secret, with more that sets it apart: its digest is an HMAC-SHA256, which nobody can work out who knows all that
+// the key is made of but not the secret.
+func (k Key) Sealed(secret []byte, more ...uint64) Key {
+	mac := hmac.New(sha256.New, secret)
+	text := append(make([]byte, 0, len(k.digest)+8*len(more)), k.digest[:]...)
+	for _, n := range more {
+		text = binary.BigEndian.AppendUint64(text, n)
+	}
+	_, _ = mac.Write(text) // a hash does not fail
+	mac.Sum(k.digest[:0])
+	return k
 }
 
 // In returns the key as one of a scope. Stores find nothing under it if it is another scope's.

@@ -88,3 +88,26 @@ func TestKeyIsStable(t *testing.T) {
 		t.Error("IsZero is wrong")
 	}
 }
+
+// TestSealedKeys: nobody works out a sealed key without the secret, and it stays one of its scope.
+func TestSealedKeys(t *testing.T) {
+	key := NewKey("team=a").Part("x").Key()
+	sealed := key.Sealed([]byte("secret"), 1, 2)
+	for name, other := range map[string]Key{
+		"the key itself": key, "another secret": key.Sealed([]byte("Secret"), 1, 2), "more": key.Sealed([]byte("secret"), 1, 2, 0), "another order": key.Sealed([]byte("secret"), 2, 1),
+		"another key": NewKey("team=a").Part("y").Key().Sealed([]byte("secret"), 1, 2),
+	} {
+		if other == sealed {
+			t.Errorf("%s gives the same", name)
+		}
+	}
+	if again := key.Sealed([]byte("secret"), 1, 2); again != sealed || !sealed.IsOf("team=a") {
+		t.Errorf("%v, then %v", sealed, again)
+	}
+	if read, ok := ReadKey(sealed.AppendTo(nil)); !ok || read != sealed {
+		t.Errorf("read back: %v %v", read, ok)
+	}
+	if _, ok := ReadKey(sealed.AppendTo(nil)[1:]); ok {
+		t.Error("a key with a byte too few is read")
+	}
+}

@@ -81,6 +81,7 @@ func (h *house) kept() {
 	if c, ok := h.stores.cache.(interface{ Flush(context.Context) error }); ok {
 		must(h, c.Flush(h.Context()))
 	}
+	must(h, h.semantic.Flush(h.Context()))
 }
 
 // TestHitIsServedWhenTheBudgetIsSpent since it costs nothing.

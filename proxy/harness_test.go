@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"bursar/budget"
-	"bursar/cache/semantic"
 	"bursar/exchange"
 	"bursar/internal/testkit"
 	"bursar/keys"
@@ -122,7 +121,7 @@ func open(t testing.TB, p plan) *house {
 	must(t, err)
 	books, err := ledger.Open(h.dir, ledger.Options{KeepOpens: !h.stores.embedded, CommitEvery: time.Millisecond})
 	must(t, err)
-	h.Server = New(Rooms{Keys: ring, Counter: counter(), Cache: h.stores.cache, Semantic: semantic.NewCache(semantic.CacheOptions{}), Budgets: h.stores.budgets, Ledger: books}, p.options)
+	h.Server = New(Rooms{Keys: ring, Counter: counter(), Cache: h.stores.cache, Semantic: h.stores.semantic, Budgets: h.stores.budgets, Ledger: books}, p.options)
 	must(t, h.Use(parse(t, h.up, p.sections)))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)

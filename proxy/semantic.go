@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"hash/fnv"
+	"strconv"
 	"sync"
 	"time"
 
@@ -64,8 +65,11 @@ func (s *Server) comparable(t *trip) bool {
 		return false
 	}
 	scope, mark := of.Scope.Key(&t.Facts), s.cache.Mark()
+	if mark.Epoch == 0 {
+		return false // nobody knows yet what has been purged
+	}
 	builder := cache.NewKey(scope).
-		Part("semantic").Part(embed.Default().Version()).
+		Part("semantic").Part(embed.Default().Version()).Part(strconv.FormatUint(mark.Epoch, 36)).
 		Part(t.using.policy.Cache.Namespace).Part(t.namespace).
 		Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
 	for _, name := range changing {
@@ -105,9 +109,6 @@ func (s *Server) learn(t *trip, text []byte) {
 	labels := t.labels()
 	if t.Outcome.Served.Target != t.Decision.Model {
 		labels = append(labels, cache.Label(cache.LabelModel, t.Outcome.Served.Target))
-	}
-	if m.mark == (cache.Mark{}) {
-		m.mark = s.cache.Mark() // the first request finds out
 	}
 	if !s.cache.Hides(t.key, labels, m.mark) { // else it was purged on its way
 		m.partition.Learn(&m.question, semantic.Answer{Text: string(text), Key: t.key, At: t.Start, Labels: labels, Mark: m.mark})

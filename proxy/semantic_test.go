@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -9,6 +10,8 @@ import (
 
 	"bursar/exchange"
 	"bursar/internal/testkit"
+
+	"github.com/alicebob/miniredis/v2"
 )
 
 const comparedInTeam = "cache: { exact: { ttl: 1h }, semantic: { max_false_hits: 5%, ttl: 1h }, scope: team }\nbaseline: big\n"
@@ -24,6 +27,7 @@ func TestSemanticHit(t *testing.T) {
 			t.Run(form.name, func(t *testing.T) {
 				h := open(t, plan{sections: comparedInTeam, stores: open1})
 				h.up.On("small", testkit.Script{Text: "Answer to all", PromptTokens: 1000})
+				h.compares(form.extra)
 				h.post(chat("auto", "How do I renew the parking permit?", form.extra+by("ann")))
 				h.kept()
 				h.post(chat("auto", "How can I renew the parking permit?", form.extra+by("ben")))
@@ -217,5 +221,70 @@ func TestReportsAreLimited(t *testing.T) {
 	}
 	if fault := r.take("a", noon.Add(40*time.Second)); fault != nil {
 		t.Errorf("the next minute: %v", fault)
+	}
+}
+
+// compares waits until the questions of a house are compared: in a fleet the gateway must have heard of Redis first. They are asked in a form, by ann.
+func (h *house) compares(form string) {
+	h.Helper()
+	asked := 0
+	until(h, "questions to be compared", func() bool {
+		asked++
+		got := h.post(chat("auto", fmt.Sprint("Is anybody there already, number ", asked, "?"), form+by("ann")))
+		h.outcome(got.id())
+		w, _ := h.Why(got.id())
+		return w.Semantic != nil && w.Semantic.Verdict != "behind"
+	})
+}
+
+// TestTwoGatewaysLearnTogether: what users of one gateway were told answers a user of another, also after both have ended; a purge on one reaches
+// both.
+func TestTwoGatewaysLearnTogether(t *testing.T) {
+	for _, kind := range []struct {
+		name string
+		addr func(testing.TB) string
+		db   int
+	}{{"miniredis", func(t testing.TB) string { return miniredis.RunT(t).Addr() }, 0}, {"redis", realRedis, 7}} {
+		t.Run(kind.name, func(t *testing.T) {
+			addr, org, up := kind.addr(t), "proxy-"+rand.Text(), testkit.NewUpstream(t)
+			t.Cleanup(func() { forget(addr, kind.db, org) })
+			up.On("small", testkit.Script{Text: "On the staff portal.", PromptTokens: 1000})
+			gateway := func() *house {
+				h := open(t, plan{sections: comparedInTeam, up: up, stores: func(t testing.TB) stores { return joinRedis(t, addr, kind.db, org) }})
+				h.compares("")
+				h.kept()
+				return h
+			}
+			word := func(h *house, text, user string) string {
+				got := h.post(chat("auto", text, by(user)))
+				h.outcome(got.id())
+				h.kept()
+				return got.header.Get("x-bursar-cache")
+			}
+			served := func(h *house, way string) func() bool {
+				n := 0
+				return func() bool {
+					n++
+					return word(h, way+strings.Repeat(" ", n), "cem") == "semantic"
+				}
+			}
+			a, b := gateway(), gateway()
+			word(a, "How do I renew the parking permit?", "ann")
+			until(t, "the other gateway to hear of it", func() bool { return b.semantic.Stats().Labels >= a.semantic.Stats().Labels })
+			word(b, "How can I renew the parking permit?", "ben")
+			until(t, "a hit on the first gateway", served(a, "How should I renew the parking permit?"))
+			until(t, "a hit on the second gateway", served(b, "How would I renew the parking permit?"))
+			a.close()
+			b.close()
+			c := gateway()
+			until(t, "a hit after both have ended", served(c, "how could I renew the parking permit"))
+			d := gateway()
+			must(t, c.Purge(t.Context(), "team=search"))
+			until(t, "the purge to reach the other gateway", func() bool {
+				word(d, fmt.Sprint("Is anybody there still, at ", rand.Text(), "?"), "ann")
+				s := d.semantic.Stats()
+				return s.Entries < 5
+			})
+		})
 	}
 }

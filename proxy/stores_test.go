@@ -9,6 +9,7 @@ import (
 
 	"bursar/budget"
 	"bursar/cache"
+	"bursar/cache/semantic"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -21,7 +22,8 @@ type stores struct {
 		Budgets
 		Open(context.Context) (int, error)
 	}
-	cache Cache
+	cache    Cache
+	semantic *semantic.Cache
 }
 
 // kinds are the stores that a test may run against.
@@ -59,7 +61,7 @@ func inMemory(t testing.TB) stores {
 	answers, err := cache.NewMemory(cache.MemoryOptions{})
 	must(t, err)
 	t.Cleanup(answers.Close)
-	return stores{embedded: true, budgets: budget.NewMemory(time.Now, budget.Options{}), cache: answers}
+	return stores{embedded: true, budgets: budget.NewMemory(time.Now, budget.Options{}), cache: answers, semantic: semantic.NewCache(semantic.CacheOptions{})}
 }
 
 // inRedis opens stores of an org of their own, and removes their keys when the test ends.
@@ -111,5 +113,9 @@ func joinRedisWith(t testing.TB, addr string, db int, org string, timeout time.D
 	answers, err := cache.NewRedis(client, org, options)
 	must(t, err)
 	t.Cleanup(answers.Close)
-	return stores{budgets: money, cache: answers}
+	learned := semantic.NewCache(semantic.CacheOptions{Fleet: &semantic.FleetOptions{
+		Client: client, Org: org, Mark: answers.Mark, Hides: answers.Hides, Behind: time.Minute, Block: 20 * time.Millisecond, Gather: time.Millisecond,
+	}})
+	t.Cleanup(learned.Close)
+	return stores{budgets: money, cache: answers, semantic: learned}
 }

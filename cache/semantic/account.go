@@ -65,6 +65,8 @@ func (a *Account) Because() string {
 		return fmt.Sprintf("the answer of the nearest question is wrong with an estimated chance of %.3f, and this context serves up to %.3f", a.Risk, a.Limit)
 	case Uncertified:
 		return fmt.Sprintf("its context has not shown yet, by %d questions, that its hits are wrong at most %.3g %% of the time, and the verifier alone is not sure enough (%.2f)", a.Labels, 100*a.Target, a.Same)
+	case Behind:
+		return "this gateway has not loaded what the fleet knows of its context, or has not heard of Redis of late"
 	case Shadowed:
 		return "it would have been a hit, and was drawn to be checked upstream"
 	case Served:

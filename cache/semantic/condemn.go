@@ -26,6 +26,13 @@ func (c *Cache) Condemn(answer cache.Key, r *Receipt) (n int) {
 			p.regret(r)
 		}
 	}
+	if c.fleet != nil {
+		c.fleet.report(answer)
+	}
+	return c.condemn(answer)
+}
+
+func (c *Cache) condemn(answer cache.Key) (n int) {
 	for _, p := range c.partitions() {
 		n += p.condemn(answer)
 	}
@@ -47,7 +54,7 @@ func (p *Partition) condemn(answer cache.Key) (n int) {
 	}
 	for _, e := range p.entries {
 		if e != nil && e.class == of {
-			p.remove(e)
+			p.erase(e)
 			n++
 		}
 	}
@@ -55,14 +62,19 @@ func (p *Partition) condemn(answer cache.Key) (n int) {
 	return n
 }
 
-// regret learns that a hit was wrong. Nobody drew it for a check, so it stands for itself alone; that wrong hits are reported and right ones are not
-// makes the estimates err on the side of caution.
+// erase removes an entry for all gateways.
+func (p *Partition) erase(e *entry) {
+	p.remove(e)
+	if p.shared != nil {
+		p.shared.fleet.erase(p.shared, e.ref)
+	}
+}
+
+// regret learns that a hit was wrong.
 func (p *Partition) regret(r *Receipt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gate.learn(r.risk, 1, true, true)
-	p.shipped.learn(r.doubt, 1, true, true)
-	p.selector.learn(&r.evidence, true, 1)
+	p.note(event{kind: regrets, risk: r.risk, doubt: r.doubt, evidence: r.evidence})
 }
 
 // Forget forgets the questions whose answers are out of use, as hides tells of an answer's key, its labels and what had been purged when it was
@@ -79,7 +91,7 @@ func (p *Partition) forget(hides func(cache.Key, []string, cache.Mark) bool) (n 
 	defer p.mu.Unlock()
 	for _, e := range p.entries {
 		if e != nil && hides(e.key, e.labelled(), e.mark) {
-			p.remove(e)
+			p.erase(e)
 			n++
 		}
 	}

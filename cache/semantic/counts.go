@@ -6,6 +6,7 @@ type Counts struct {
 	Lost         uint64 // of those served: the answer was no longer kept, so the question went upstream
 	Checked      uint64 // shadow checks that were answered
 	CheckedWrong uint64 // of them, those with another answer
+	Dropped      uint64 // events and questions that were not learned: Redis did not take them, and too many waited
 	Condemned    uint64 // answers that were reported to be wrong
 	Took         Times  // lookups, without that of the answer
 }
@@ -15,6 +16,7 @@ func (c *Counts) add(o Counts) {
 		c.Verdicts[v] += o.Verdicts[v]
 	}
 	c.Lost += o.Lost
+	c.Dropped += o.Dropped
 	c.Checked += o.Checked
 	c.CheckedWrong += o.CheckedWrong
 	c.Condemned += o.Condemned

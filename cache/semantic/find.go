@@ -66,11 +66,12 @@ const (
 	Uncertain                  // too likely wrong
 	Uncertified                // this partition has not shown yet that it can serve within its target
 	Shadowed                   // would be served, but is checked upstream
+	Behind                     // the fleet was not heard of of late, or what it knows is being loaded still
 	Served
 	verdictCount
 )
 
-var verdictNames = [verdictCount]string{"empty", "unlike", "quarantined", "unfit", "conflicting", "uncertain", "uncertified", "shadowed", "served"}
+var verdictNames = [verdictCount]string{"empty", "unlike", "quarantined", "unfit", "conflicting", "uncertain", "uncertified", "shadowed", "behind", "served"}
 
 // String returns the verdict's name.
 func (v Verdict) String() string {
@@ -101,6 +102,9 @@ func (p *Partition) Find(q *Question) {
 }
 
 func (p *Partition) find(q *Question) Verdict {
+	if p.shared != nil && p.shared.behind(time.Now()) {
+		return Behind
+	}
 	p.living(q)
 	if len(q.near) == 0 {
 		return Empty
@@ -110,8 +114,7 @@ func (p *Partition) find(q *Question) Verdict {
 		return Unlike
 	}
 	q.chance = 1
-	p.gate.ask(q.risk)
-	p.shipped.ask(q.doubt())
+	p.note(event{kind: asked, risk: q.risk, doubt: q.doubt()})
 	switch {
 	case q.judgement.Conflict.Literal():
 		return Conflicting
@@ -150,8 +153,7 @@ func (p *Partition) serve(q *Question) Verdict {
 	if p.random.Float64() < q.chance {
 		return Shadowed
 	}
-	p.gate.learn(q.risk, q.chance, false, false)
-	p.shipped.learn(q.doubt(), q.chance, false, false)
+	p.note(event{kind: passed, risk: q.risk, doubt: q.doubt(), chance: q.chance})
 	return Served
 }
 

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unique"
 	"unsafe"
@@ -26,12 +27,14 @@ type Partition struct {
 	options Options
 	context cache.Key
 	name    string
+	shared  *shared // with a fleet; nil if it is alone
 
 	mu         sync.Mutex
 	index      *index.Index
-	entries    []*entry // by index.ID
-	bytes      int      // that the entries take
-	queue      []*entry // in the order in which they came, with some that are gone
+	entries    []*entry      // by index.ID
+	bytes      int           // that the entries take
+	total      *atomic.Int64 // the cache's count of entries; nil outside of one
+	queue      []*entry      // in the order in which they came, with some that are gone
 	classes    map[[16]byte]*class
 	classifier classifier
 	columns    []*class // by column of the classifier
@@ -69,6 +72,7 @@ type entry struct {
 	expires time.Time
 
 	id       index.ID
+	ref      ref  // its name in the fleet's record
 	admitted bool // its words alone say nothing against it
 	gone     bool
 }
@@ -117,18 +121,24 @@ func New(o Options) *Partition {
 // Learn takes the fresh answer to a question that went upstream, whatever Find had said of it: it labels the candidate, and becomes an
 // entry of its own.
 func (p *Partition) Learn(q *Question, a Answer) {
-	c := newContent(a.Text)
+	said := newContent(a.Text)
+	e := &entry{
+		text: q.Text, vector: q.vector, key: a.Key, asker: q.Asker, expires: a.At.Add(p.options.TTL), admitted: q.Admission == Admitted,
+		labels: unique.Make(strings.Join(a.Labels, "\n")), mark: a.Mark,
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	class := p.classOf(q, &c)
+	class := p.classOf(q, &said)
 	p.label(q, class)
-	if class == nil {
-		class = p.found(&c, q.Asker)
-	} else if class.asker != q.Asker {
-		class.confirmed = true
+	answer := said.digest
+	if class != nil {
+		answer = class.content.digest
 	}
-	p.enter(q, class, a)
-	p.teach(q, class)
+	if p.shared != nil {
+		p.shared.enter(&newcomer{entry: e, said: said, answer: answer})
+		return
+	}
+	p.enter(e, answer, &said)
 }
 
 // Answer is the fresh answer to a question.
@@ -170,13 +180,7 @@ func (p *Partition) label(q *Question, answer *class) {
 		return
 	}
 	wrong := answer != q.candidate
-	p.gate.learn(q.risk, q.chance, true, wrong)
-	p.shipped.learn(q.doubt(), q.chance, true, wrong)
-	p.selector.learn(&q.evidence, wrong, min(10, 1/q.chance))
-	q.candidate.judged++
-	if !wrong {
-		q.candidate.right++
-	}
+	p.note(event{kind: judged, risk: q.risk, doubt: q.doubt(), chance: q.chance, wrong: wrong, answer: q.candidate.content.digest, evidence: q.evidence})
 	if q.Verdict == Shadowed {
 		p.counts.Checked++
 		if wrong {
@@ -188,18 +192,39 @@ func (p *Partition) label(q *Question, answer *class) {
 	}
 }
 
+// note learns from an event, at once or when the fleet hears of it.
+func (p *Partition) note(e event) {
+	if p.shared != nil {
+		p.shared.note(&e)
+		return
+	}
+	p.take(&e)
+}
+
+// enter keeps a question that was given an answer, or one that says the same as it, and learns from it.
+func (p *Partition) enter(e *entry, answer [16]byte, said *content) {
+	class := p.classes[answer]
+	if class == nil {
+		class = p.classes[said.digest] // the one it was alike to has gone
+	}
+	if class == nil {
+		class = p.found(said, e.asker)
+	} else if class.asker != e.asker {
+		class.confirmed = true
+	}
+	p.keep(e, class)
+	p.teach(e, class)
+}
+
 func (p *Partition) found(c *content, asker uint64) *class {
 	class := &class{content: *c, asker: asker}
 	p.classes[c.digest] = class
 	return class
 }
 
-// enter keeps the question, and lets the oldest go if there are too many.
-func (p *Partition) enter(q *Question, c *class, a Answer) {
-	e := &entry{
-		text: q.Text, vector: q.vector, class: c, key: a.Key, asker: q.Asker, expires: a.At.Add(p.options.TTL), admitted: q.Admission == Admitted,
-		labels: unique.Make(strings.Join(a.Labels, "\n")), mark: a.Mark,
-	}
+// keep makes an entry one that can be found, and lets the oldest go if there are too many.
+func (p *Partition) keep(e *entry, c *class) {
+	e.class = c
 	for len(p.queue) > 0 && (p.queue[0].gone || p.index.Len() >= p.options.MaxEntries) {
 		p.remove(p.queue[0])
 		p.queue = p.queue[1:]
@@ -210,6 +235,7 @@ func (p *Partition) enter(q *Question, c *class, a Answer) {
 	}
 	p.entries[e.id] = e
 	p.bytes += e.size()
+	p.count(1)
 	p.queue = append(p.queue, e)
 	c.members++
 	c.last = e
@@ -224,6 +250,7 @@ func (p *Partition) remove(e *entry) {
 	p.index.Delete(e.id)
 	p.entries[e.id] = nil
 	p.bytes -= e.size()
+	p.count(-1)
 	if e.class.members--; e.class.members > 0 {
 		return
 	}
@@ -235,6 +262,22 @@ func (p *Partition) remove(e *entry) {
 	}
 }
 
+// count counts entries for the cache, as long as the partition is one of its.
+func (p *Partition) count(n int64) {
+	if p.total != nil {
+		p.total.Add(n)
+	}
+}
+
+// leave takes the partition's entries out of the cache's count, and returns what the partition has seen.
+func (p *Partition) leave() Counts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count(-int64(p.index.Len()))
+	p.total = nil
+	return p.counts
+}
+
 // Lost tells that the answer of a question that was served is no longer there: its entry goes.
 func (p *Partition) Lost(q *Question) {
 	p.mu.Lock()
@@ -244,11 +287,11 @@ func (p *Partition) Lost(q *Question) {
 	q.Verdict, q.candidate = Unlike, nil
 }
 
-// teach learns the question's class, and some older ones again. A class counts once its answer was given twice: most are not, and
+// teach learns a question's class, and some older ones again. A class counts once its answer was given twice: most are not, and
 // together they are column 0.
-func (p *Partition) teach(q *Question, c *class) {
+func (p *Partition) teach(e *entry, c *class) {
 	p.learned++
-	p.reader.read(q.Text, &q.vector, &p.marks)
+	p.reader.read(e.text, &e.vector, &p.marks)
 	if c.members >= 2 && c.column == 0 {
 		if c.column = p.classifier.grow(); c.column >= len(p.columns) {
 			p.columns = append(p.columns, nil)

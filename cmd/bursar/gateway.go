@@ -27,6 +27,7 @@ import (
 
 type gatewayOptions struct {
 	policies, listen, admin, data, redis, org, budgetMode string
+	semanticSecret                                        string
 	postgres                                              string
 	retain, audit                                         time.Duration
 	maxBody                                               int
@@ -91,7 +92,9 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if err := g.openEvents(g.name); err != nil {
 		return g, err
 	}
-	g.semantic = semantic.NewCache(semantic.CacheOptions{})
+	if err := g.openSemantic(); err != nil {
+		return g, err
+	}
 	g.proxy = proxy.New(proxy.Rooms{
 		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Semantic: g.semantic, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
@@ -190,6 +193,9 @@ func (g *gateway) close(ctx context.Context) error {
 	}
 	if g.keys != nil {
 		g.keys.Close()
+	}
+	if g.semantic != nil {
+		g.semantic.Close()
 	}
 	g.stores.close()
 	g.audit.close()

@@ -22,6 +22,7 @@ func serve(p *program, args []string) error {
 	f.Var((*days)(&o.retain), "retain", "how long rows are kept in -data once they are shipped, as 400d; sums stay. Empty keeps them for good")
 	f.DurationVar(&o.audit, "audit", 10*time.Minute, "how often the gateway audits its books of today and yesterday; 0 is never")
 	f.StringVar(&o.budgetMode, "budget-mode", byLease, "how money is held in Redis: lease takes slices of the budgets ahead, and spends them without a round trip; call asks for each hold")
+	f.StringVar(&o.semanticSecret, "semantic-secret", "", "file with the secret, the same for a whole fleet, that keys of semantic caches are sealed with; by default the gateway makes one, and keeps it in -data or in Redis")
 	f.StringVar(&o.org, "org", "default", "prefix of this fleet's keys in Redis")
 	f.DurationVar(&o.holdLease, "hold-lease", 90*time.Second, "how long money held by a gateway that died stays held in Redis before it counts as spent")
 	f.IntVar(&o.maxBody, "max-body", 32<<20, "largest request body, in bytes")

@@ -33,7 +33,7 @@ var table = map[string]room{
 	"cache/opinion":     {},
 	"cache/index":       {ours: []string{"cache/embed"}},
 	"cache/pair":        {ours: []string{"cache/embed"}},
-	"cache/semantic":    {ours: []string{"cache", "cache/embed", "cache/index", "cache/pair"}},
+	"cache/semantic":    {ours: []string{"cache", "cache/embed", "cache/index", "cache/pair"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"budget":            {ours: []string{"exchange", "pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"ledger":            {ours: []string{"exchange", "pricing"}, others: []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}},
 	"events":            {ours: []string{"pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
