@@ -15,7 +15,7 @@ import (
 
 // matrixProviders are the targets of the matrix, and matrixDialects how the policy says what they speak.
 var (
-	matrixProviders = []string{"openai", "anthropic", "gemini"}
+	matrixProviders = []string{"openai", "anthropic", "gemini", "bedrock"}
 	matrixDialects  = map[string]string{
 		"openai": "dialect: openai, key_env: KEY, max_tokens_field: max_completion_tokens", "azure": "dialect: azure, key_env: KEY, max_tokens_field: max_completion_tokens", "anthropic": "dialect: anthropic, key_env: KEY",
 		"gemini": "dialect: gemini, key_env: KEY", "bedrock": "dialect: bedrock, key_env: KEY",

@@ -15,6 +15,9 @@ import (
 var explained = map[string]string{
 	"anthropic messages[].content[].content":                     "a tool that said nothing: its result has no content here, and an empty text block there, which the API refuses in other places",
 	"anthropic tool_choice":                                      "auto is what the API does unasked",
+	"bedrock additionalModelResponseFieldPaths":                  "asks for the stop sequence that was met, which a chat completion does not tell",
+	"bedrock messages[].content[].toolResult.content[].text":     "a tool that said nothing: Bedrock refuses an empty text",
+	"bedrock toolConfig.toolChoice":                              "auto is what the API does unasked",
 	"gemini toolConfig":                                          "AUTO is what the API does unasked",
 	"gemini contents":                                            "neighbours of one role are one content here, and two there",
 	"gemini contents[].parts[].functionResponse.response":        "what a tool said: here the object that it gave, or its text under output, as Google documents it; there its text under content, beside its name",

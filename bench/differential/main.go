@@ -34,7 +34,7 @@ func main() {
 
 // dialects are compared, each at the model that stands in vercel.mjs too.
 var dialects = []struct{ name, model string }{
-	{"anthropic", "claude-sonnet-4-6"}, {"gemini", "gemini-2.5-flash"},
+	{"anthropic", "claude-sonnet-4-6"}, {"gemini", "gemini-2.5-flash"}, {"bedrock", "anthropic.claude-sonnet-4-6"},
 }
 
 func run(traces, here string) error {
