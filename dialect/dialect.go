@@ -68,10 +68,10 @@ type Options struct {
 	Foreign bool // the client speaks another API than chat completions
 }
 
-// Find returns a dialect by its name in the policy. Nil, true is openai, which needs no translation.
+// Find returns a dialect by its name in the policy. Nil, true is openai, or azure, which need no translation.
 func Find(name string) (*Dialect, bool) {
 	switch name {
-	case "", "openai":
+	case "", "openai", "azure":
 		return nil, true
 	case anthropicName:
 		return &anthropic, true
@@ -84,7 +84,7 @@ func Find(name string) (*Dialect, bool) {
 }
 
 // Names lists the dialects that can be spoken.
-func Names() []string { return []string{"openai", anthropicName, "gemini", "bedrock"} }
+func Names() []string { return []string{"openai", "azure", anthropicName, "gemini", "bedrock"} }
 
 // losses collects the members that a dialect cannot carry.
 type losses struct {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -72,9 +71,7 @@ func (c *compiler) credential(p *Provider, env, file text, k Credential) {
 	k.Name = env.value
 	if k.Value = strings.TrimSpace(c.env(env.value)); k.Value == "" {
 		p.Unavailable = fmt.Sprintf("environment variable %s is not set", env.value)
-		if slices.Contains(spoken, p.Dialect) {
-			c.warn(env.at, "its targets are not used until it is", "provider %q: %s", p.Name, p.Unavailable)
-		}
+		c.warn(env.at, "its targets are not used until it is", "provider %q: %s", p.Name, p.Unavailable)
 		return
 	}
 	p.Keys = append(p.Keys, k)
@@ -87,9 +84,7 @@ func (c *compiler) amazon(p *Provider, file *providerEntry) {
 		id, secret := strings.TrimSpace(c.env("AWS_ACCESS_KEY_ID")), strings.TrimSpace(c.env("AWS_SECRET_ACCESS_KEY"))
 		if id == "" || secret == "" {
 			p.Unavailable = "neither AWS_BEARER_TOKEN_BEDROCK nor AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY is set"
-			if slices.Contains(spoken, p.Dialect) {
-				c.warn(file.At, "its targets are not used until it is; or name a key_file", "provider %q: %s", p.Name, p.Unavailable)
-			}
+			c.warn(file.At, "its targets are not used until it is; or name a key_file", "provider %q: %s", p.Name, p.Unavailable)
 			return
 		}
 		k.Name, k.Value = "AWS_ACCESS_KEY_ID", strings.TrimRight(id+":"+secret+":"+strings.TrimSpace(c.env("AWS_SESSION_TOKEN")), ":")

@@ -48,7 +48,7 @@ type providerEntry struct {
 	At place
 
 	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Azure's v1 API, Ollama, vLLM, llama.cpp and most others),
-	// `anthropic`, `gemini` (AI Studio and Vertex AI) and `bedrock` (Converse); targets of `azure` load, but are not used yet.
+	// `azure` (Azure OpenAI: deployments, or its v1 API if base_url ends with /openai/v1), `anthropic`, `gemini` (AI Studio and Vertex AI) and `bedrock` (Converse).
 	Dialect choice `key:"dialect" need:"yes" one:"openai anthropic gemini bedrock azure"`
 	// Root of the API, with its version if it has one in the path.
 	BaseURL text `key:"base_url" need:"yes" like:"https://api.openai.com/v1"`
@@ -71,12 +71,26 @@ type providerEntry struct {
 	Timeouts *timeoutsEntry `key:"timeouts"`
 	// Further attempts on the same target, made only before the first byte of an answer.
 	Retries whole `key:"retries" least:"0" most:"5" usual:"1"`
+	// How the provider's chat completions differ from OpenAI's.
+	Quirks *quirksEntry `key:"quirks"`
 	// What happens to members of a request that the provider's dialect has nothing for: `reject` refuses it, naming them; `drop` leaves them out, and names
 	// them in the answer's `x-bursar-dropped` header.
 	Unsupported choice `key:"unsupported" one:"reject drop" usual:"reject"`
 	// Whether beginnings of prompts are marked for the provider to keep in its cache, where the dialect wants that (`anthropic`). `auto` marks those whose
 	// like have come again often enough, so that reading them saves more than writing them costs. Requests that mark something themselves are left as they are.
 	PromptCache choice `key:"prompt_cache" one:"auto off" usual:"auto"`
+}
+
+// How a vendor's chat completions differ from OpenAI's.
+type quirksEntry struct {
+	At place
+
+	// Members of a request that the vendor has under other names.
+	Rename table[text] `key:"rename" each:"member" like:"{ reasoning_effort: thinking_level }"`
+	// Members that the vendor has nothing for, though OpenAI has; those within others by a path. `unsupported` says what becomes of such requests.
+	Unsupported words `key:"unsupported" like:"[seed, tools.function.strict]"`
+	// The member of messages that holds the reasoning of earlier answers; `none` if the vendor refuses any.
+	Reasoning text `key:"reasoning_field" usual:"reasoning_content" like:"reasoning"`
 }
 
 // One key of a provider. Give either key_env or key_file.

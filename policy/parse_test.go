@@ -370,20 +370,3 @@ func TestWebhooks(t *testing.T) {
 		t.Errorf("webhook %+v", w)
 	}
 }
-
-// TestDialectNotSpoken: its targets load, say why they are not used, and cost nobody a file that loads.
-func TestDialectNotSpoken(t *testing.T) {
-	p, err := Parse("policies.yaml", []byte(`version: 1
-providers: { g: { dialect: azure, base_url: https://example.openai.azure.com } }
-models: { m: { use: g/gemini-2.5-pro } }
-routes: [ { name: all, to: asked } ]
-default: m
-`), func(string) string { return "" })
-	if err != nil {
-		t.Fatal(err)
-	}
-	const why = "this version does not speak the azure dialect yet"
-	if got := p.Models["m"].Use[0].Unavailable; got != why || len(p.Warnings) == 0 || !strings.Contains(p.Warnings[0].Message, why) {
-		t.Errorf("unavailable %q, warnings %v", got, p.Warnings)
-	}
-}

@@ -2,11 +2,9 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -21,6 +19,7 @@ type Provider struct {
 	APIVersion  string       // sent as the api-version query parameter, "" for none
 	OutputField string       // max_tokens or max_completion_tokens: how the output cap is sent
 	Timeouts    Timeouts
+	Quirks      Quirks
 	Retries     int    // further attempts on the same target before the first byte of an answer
 	Drop        bool   // drop what its dialect cannot carry, and say so; else such a request is refused
 	Unavailable string // why it cannot serve, "" if it can
@@ -47,9 +46,6 @@ const (
 	usualTotal     = 10 * time.Minute
 	usualRetries   = 1
 )
-
-// spoken are the dialects that this version speaks upstream.
-var spoken = []string{"openai", "anthropic", "gemini", "bedrock"}
 
 func (c *compiler) providers() {
 	file := &c.file.Providers
@@ -82,21 +78,17 @@ func (c *compiler) provider(name string, file *providerEntry) *Provider {
 		p.host = c.baseURL(file)
 	}
 	if p.OutputField == "" {
-		p.OutputField = outputField(p.host)
+		p.OutputField = outputField(p.Dialect, p.host)
 	}
 	c.credentials(p, file)
-	if file.Dialect.ok && !slices.Contains(spoken, p.Dialect) {
-		p.Unavailable = fmt.Sprintf("this version does not speak the %s dialect yet", p.Dialect)
-		c.warn(file.Dialect.at, "its targets load but are not used; many providers also offer an API of the openai dialect",
-			"provider %q: %s", name, p.Unavailable)
-	}
+	c.quirks(p, file.Quirks)
 	return p
 }
 
 // outputField is how a host wants the output cap. OpenAI's reasoning models refuse max_tokens; most others know nothing else.
-func outputField(host string) string {
+func outputField(dialect, host string) string {
 	name, _, _ := strings.Cut(strings.ToLower(host), ":")
-	if name == "api.openai.com" || strings.HasSuffix(name, ".openai.azure.com") {
+	if dialect == "azure" || name == "api.openai.com" || strings.HasSuffix(name, ".openai.azure.com") {
 		return "max_completion_tokens"
 	}
 	return "max_tokens"

@@ -70,6 +70,9 @@ func (s *settings) provider(path string, p *Provider) {
 	for _, k := range p.Keys {
 		s.add(path+".keys", fmt.Sprintf("%s, weight %d, for %s", k.Name, k.Weight, either(k.Team, "all")))
 	}
+	if q := p.Quirks; len(q.Rename)+len(q.Unsupported) > 0 || q.Reasoning != "" {
+		s.add(path+".quirks", fmt.Sprintf("renames %v, nothing for %v, reasoning in %s", q.Rename, q.Unsupported, either(q.Reasoning, "reasoning_content")))
+	}
 	if p.Region != "" {
 		s.add(path+".region", p.Region)
 	}

@@ -94,6 +94,8 @@ func (u *Upstream) plainHeaders(key string) []dialect.Header {
 		return u.dialect.Auth(key)
 	case key == "":
 		return nil
+	case u.azure && strings.HasPrefix(key, "eyJ"): // a token of Entra's
+		return []dialect.Header{{Name: "Authorization", Value: "Bearer " + key}}
 	case u.azure: // it takes bearer tokens for users only, and keys in a header of its own
 		return []dialect.Header{{Name: "api-key", Value: key}}
 	}

@@ -25,17 +25,19 @@ import (
 
 // Upstream is one provider: its connections, its credentials, and a breaker for each of its targets. It is safe for concurrent use.
 type Upstream struct {
-	cfg     Config
-	host    string // for the Host header
-	base    string // path of the base URL, no slash at its end
-	chat    string // path and query of chat completions, for openai
-	tail    string // query of every request
-	scheme  string
-	azure   bool             // a host of Azure's OpenAI service
-	dialect *dialect.Dialect // nil for openai
-	pool    *fasthttp.HostClient
-	keys    []*credential // never none
-	turn    atomic.Uint64 // counts requests without a conversation, which take turns among the keys
+	cfg    Config
+	host   string // for the Host header
+	base   string // path of the base URL, no slash at its end
+	chat   string // path and query of chat completions, for openai
+	tail   string // query of every request
+	scheme string
+	azure  bool // Azure's OpenAI service
+
+	deployments bool             // its older API, which has the model in the path
+	dialect     *dialect.Dialect // nil for openai
+	pool        *fasthttp.HostClient
+	keys        []*credential // never none
+	turn        atomic.Uint64 // counts requests without a conversation, which take turns among the keys
 
 	staleWithin time.Duration // how soon a connection breaks that was dead before the request
 
@@ -48,11 +50,12 @@ type Upstream struct {
 
 // Config says where a provider is and how long it may take.
 type Config struct {
-	Name       string      // name of the provider in the policy
-	Dialect    string      // "openai", the default: chat completions as OpenAI, vLLM, llama.cpp, Ollama and most others speak them; or see package dialect
-	BaseURL    string      // http or https, with the path before /chat/completions: https://api.openai.com/v1
-	Key        string      // the only key, sent as the dialect has it; "" sends none
-	Keys       []Key       // several keys, in place of Key
+	Name       string // name of the provider in the policy
+	Dialect    string // "openai", the default: chat completions as OpenAI, vLLM, llama.cpp, Ollama and most others speak them; or see package dialect
+	BaseURL    string // http or https, with the path before /chat/completions: https://api.openai.com/v1
+	Key        string // the only key, sent as the dialect has it; "" sends none
+	Keys       []Key  // several keys, in place of Key
+	Quirks     dialect.Quirks
 	Region     string      // what Amazon's signatures are for; "" is that of the host
 	APIVersion string      // sent as the query parameter api-version, if any
 	TLS        *tls.Config // for a private authority; nil uses the system's
@@ -134,11 +137,15 @@ func New(cfg Config) (*Upstream, error) {
 		cfg: cfg, scheme: base.Scheme, host: base.Host, base: strings.TrimRight(base.EscapedPath(), "/"),
 		staleWithin: staleWithin, breakers: map[string]*Breaker{}, crowd: newBreaker(cfg.Now),
 	}
+	if u.deployments = cfg.Dialect == "azure" && !strings.HasSuffix(u.base, "/v1"); u.deployments {
+		u.base = strings.TrimSuffix(u.base, "/openai")
+		cfg.APIVersion = cmp.Or(cfg.APIVersion, azureVersion)
+	}
 	if cfg.APIVersion != "" {
 		u.tail = "?api-version=" + url.QueryEscape(cfg.APIVersion)
 	}
 	u.dialect, _ = dialect.Find(cfg.Dialect)
-	u.azure = strings.HasSuffix(base.Hostname(), ".azure.com")
+	u.azure = cfg.Dialect == "azure" || strings.HasSuffix(base.Hostname(), ".azure.com")
 	u.cfg.Region = cmp.Or(cfg.Region, pricing.RegionOf(base.Host))
 	if err := u.credentials(); err != nil {
 		return nil, err
@@ -158,9 +165,14 @@ func New(cfg Config) (*Upstream, error) {
 	return u, nil
 }
 
+// azureVersion is the version of the deployments' API that is asked for unless the policy says another.
+const azureVersion = "2024-10-21"
+
 // path is the path and query of a call.
 func (u *Upstream) path(c *Call) string {
 	switch {
+	case u.deployments:
+		return u.base + "/openai/deployments/" + url.PathEscape(c.Model) + cmp.Or(c.Path, "/chat/completions") + u.tail
 	case c.Path != "":
 		return u.base + c.Path + u.tail
 	case u.dialect == nil:
@@ -180,9 +192,15 @@ func (u *Upstream) Carry(body []byte, o dialect.Options) (carried []byte, droppe
 	case u.dialect != nil:
 		return u.dialect.Request(body, o)
 	case o.Foreign:
-		return dialect.Plain(body, o)
+		if body, dropped, fault = dialect.Plain(body, o); fault != nil {
+			return nil, nil, fault
+		}
 	}
-	return body, nil, nil
+	if !u.cfg.Quirks.Any() {
+		return body, dropped, nil
+	}
+	carried, further, fault := u.cfg.Quirks.Request(body, o)
+	return carried, append(dropped, further...), fault
 }
 
 // Name returns the provider's name in the policy.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bursar/budget"
+	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/keys"
 	"bursar/policy"
@@ -44,7 +45,7 @@ func (s *Server) Use(p *policy.Policy) error {
 		calendar: budget.NewCalendar(p.Location),
 	}
 	for name, provider := range p.Providers {
-		g.reached[name] = fmt.Sprintf("%s %s %s drop=%t", provider.BaseURL, provider.APIVersion, provider.Dialect, provider.Drop)
+		g.reached[name] = fmt.Sprintf("%s %s %s drop=%t %+v", provider.BaseURL, provider.APIVersion, provider.Dialect, provider.Drop, provider.Quirks)
 		if provider.Unavailable != "" {
 			continue
 		}
@@ -133,7 +134,7 @@ func (s *Server) upstream(p *policy.Provider) (*providers.Upstream, error) {
 		return up, nil
 	}
 	config := providers.Config{
-		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, APIVersion: p.APIVersion, Region: p.Region,
+		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, APIVersion: p.APIVersion, Region: p.Region, Quirks: dialect.Quirks(p.Quirks),
 		Connect: p.Timeouts.Connect, FirstByte: p.Timeouts.FirstByte, Idle: p.Timeouts.Idle, Total: p.Timeouts.Total,
 		Retries: p.Retries,
 	}
