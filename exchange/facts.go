@@ -32,6 +32,7 @@ type Facts struct {
 	Sticky       Sticky   // what served the conversation's earlier turns
 	Certified    []string // names of routes whose cheap answers are certified for the team, sorted
 	Pinned       bool     // x-bursar-pin: the model asked for is the model used
+	Fixed        bool     // the call is of a kind whose answer is of use from the model asked for alone, such as an embedding: no route sends it elsewhere
 }
 
 // Tag is one x-bursar-tag-NAME: VALUE header.

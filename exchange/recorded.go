@@ -32,7 +32,7 @@ type Recorded struct {
 func (f *Facts) Record(cacheKey uint64) Recorded {
 	return Recorded{
 		Complexity: f.Complexity, Tools: f.Tools, Images: f.Images, Turns: f.Turns, N: f.N, MaxOutput: f.MaxOutput,
-		BudgetUsed: f.BudgetUsed, Conversation: f.Conversation, Sticky: f.Sticky, Pinned: f.Pinned, CacheKey: cacheKey,
+		BudgetUsed: f.BudgetUsed, Conversation: f.Conversation, Sticky: f.Sticky, Pinned: f.Pinned || f.Fixed, CacheKey: cacheKey,
 	}
 }
 

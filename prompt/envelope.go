@@ -13,6 +13,7 @@ import (
 // between Read and Reset.
 type Envelope struct {
 	body     []byte
+	input    Input                      // what it has its texts in
 	fields   [fieldCount]jsonspan.Value // known members of the request; Kind None if absent
 	members  []member                   // all members of the request, sorted by name
 	options  options
@@ -134,10 +135,14 @@ func (e *Envelope) MaxOutput() int64 {
 
 // N returns how many answers the client asked for, at least 1.
 func (e *Envelope) N() int64 {
-	if n, ok := e.fields[fieldN].Int(e.body); ok {
-		return n
+	n, ok := e.fields[fieldN].Int(e.body)
+	if !ok {
+		n = 1
 	}
-	return 1
+	if e.input == Prompts {
+		return e.answers(n)
+	}
+	return n
 }
 
 // textOf returns the text of a string of the body. It is valid until the scratch is used again.

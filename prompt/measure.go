@@ -62,7 +62,10 @@ func (e *Envelope) MeasureTrimmed(c *tokens.Counter, t Target, trimmed TrimPlan)
 // outside counts what of the prompt is not in the messages.
 func (e *Envelope) outside(c *tokens.Counter, f tokens.Family, m *Measure) int64 {
 	frame := tokens.FrameOf(f)
-	n := frame.Base + frame.Reply
+	n := int64(0)
+	if e.input == Messages {
+		n = frame.Base + frame.Reply
+	}
 	if tools := c.Tools(f, e.fields[fieldTools].Of(e.body)) + c.Tools(f, e.fields[fieldFunctions].Of(e.body)); tools > 0 {
 		n += tools
 		if slices.ContainsFunc(e.messages, func(m message) bool { return m.role == roleSystem }) {
@@ -85,12 +88,17 @@ func (e *Envelope) outside(c *tokens.Counter, f tokens.Family, m *Measure) int64
 	}
 	for i := range e.members {
 		v := e.members[i].value
-		if e.members[i].field == fieldUnknown && (v.Kind == jsonspan.String || v.Kind == jsonspan.Array || v.Kind == jsonspan.Object) {
+		if e.unknown(e.members[i].field) && (v.Kind == jsonspan.String || v.Kind == jsonspan.Array || v.Kind == jsonspan.Object) {
 			n += c.Text(f, v.Of(e.body)) // it may reach the prompt, as `documents` does on some servers
 			m.Method = exchange.MethodEstimate
 		}
 	}
 	return n
+}
+
+// unknown tells whether a member may be anything: of a chat, also one that another API has its texts in.
+func (e *Envelope) unknown(f field) bool {
+	return f == fieldUnknown || (f == fieldPrompt || f == fieldInput || f == fieldMessages) && f != e.input.field()
 }
 
 // choice counts tool_choice or function_call: a word, or an object that names a function.
@@ -128,7 +136,10 @@ func (e *Envelope) count(c *tokens.Counter, target Target) {
 	frame := tokens.FrameOf(target.Family)
 	for i := range e.messages {
 		m := &e.messages[i]
-		m.tokens, m.estimated = frame.Message, false
+		m.tokens, m.estimated = 0, false
+		if e.input == Messages {
+			m.tokens = frame.Message
+		}
 		if m.name.Kind == jsonspan.String {
 			m.tokens += frame.Name + c.Text(target.Family, e.textOf(m.name.Text(), m.name.Escaped))
 		}
@@ -183,6 +194,8 @@ func (e *Envelope) countPiece(c *tokens.Counter, target Target, p *piece) (n int
 			return fileElsewhere, false
 		}
 		return int64(p.span.Len()/fileBytesPerToken) + 1, false
+	case pieceTokens:
+		return int64(p.span.Len()), true
 	case pieceRaw:
 		return c.Text(target.Family, p.span.Of(e.body)), false
 	}

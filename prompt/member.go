@@ -41,6 +41,9 @@ const (
 	fieldPrediction
 	fieldWebSearch
 	fieldUser
+	fieldPrompt
+	fieldInput
+	fieldBestOf
 	fieldLabel // as fieldPassed, and does not change the answer
 	fieldCount
 )
@@ -66,6 +69,13 @@ var requestFields = names{
 	{"prediction", fieldPrediction},
 	{"web_search_options", fieldWebSearch},
 	{"user", fieldUser},
+
+	{"prompt", fieldPrompt},
+	{"input", fieldInput},
+	{"best_of", fieldBestOf},
+	{"echo", fieldPassed},
+	{"dimensions", fieldPassed},
+	{"encoding_format", fieldPassed},
 
 	{"metadata", fieldLabel},
 	{"safety_identifier", fieldLabel},

@@ -42,6 +42,7 @@ const (
 	pieceAudio                   // its data
 	pieceFile                    // its data
 	pieceRaw                     // anything else, as JSON
+	pieceTokens                  // tokens, as many as the span is long
 )
 
 // call is a tool call of an assistant's message.

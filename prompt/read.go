@@ -19,9 +19,11 @@ const (
 // model, no messages, known members of a wrong type. Members that it does not know pass. A refused envelope is empty.
 //
 // What it accepts is valid for encoding/json too.
-func (e *Envelope) Read(body []byte) error {
+func (e *Envelope) Read(body []byte) error { return e.read(body, Messages) }
+
+func (e *Envelope) read(body []byte, input Input) error {
 	e.Reset()
-	e.body = body
+	e.body, e.input = body, input
 	r := reader{e: e, w: jsonspan.Walk(body)}
 	r.request()
 	if r.fault == nil {
@@ -59,10 +61,12 @@ func (r *reader) request() {
 	for r.fault == nil && r.w.Member() {
 		m := member{key: r.w.Key, escaped: r.w.KeyEscaped}
 		m.field = r.known(requestFields, nil, place{index: -1})
-		switch m.field {
-		case fieldMessages:
+		switch {
+		case m.field == r.e.input.field() && m.field != fieldMessages:
+			m.value = r.texts()
+		case m.field == fieldMessages:
 			m.value = r.messages()
-		case fieldStreamOptions:
+		case m.field == fieldStreamOptions:
 			m.value = r.streamOptions()
 		default:
 			m.value = r.w.Value()
@@ -161,7 +165,11 @@ func (r *reader) required() {
 		r.missing(v, "model", "the name of a model, in quotes")
 		return
 	}
-	if v := e.fields[fieldMessages]; v.Kind != jsonspan.Array || len(e.messages) == 0 {
+	switch v := e.fields[e.input.field()]; {
+	case e.input != Messages && (len(e.messages) != 1 || e.messages[0].pieces.Len() == 0):
+		r.missing(v, e.input.name(), "a text, an array of at least one text, or of tokens")
+		return
+	case e.input == Messages && (v.Kind != jsonspan.Array || len(e.messages) == 0):
 		r.missing(v, "messages", "an array of at least one message")
 		return
 	}
@@ -188,7 +196,7 @@ func (m member) expected(body []byte) string {
 		if n, ok := m.value.Int(body); !ok || n < 1 {
 			return "a positive integer in plain digits"
 		}
-	case fieldN:
+	case fieldN, fieldBestOf:
 		if n, ok := m.value.Int(body); !ok || n < 1 || n > maxAnswers {
 			return "an integer from 1 to 128"
 		}

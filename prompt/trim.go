@@ -76,6 +76,9 @@ const cutSteps = 4
 func (e *Envelope) Trim(c *tokens.Counter, target Target, t exchange.Trim) TrimPlan {
 	e.plan.edits, e.plan.text = e.plan.edits[:0], e.plan.text[:0]
 	var planned TrimPlan
+	if e.input != Messages {
+		return planned
+	}
 	if t.EditsToolResults() {
 		e.tidy(c, target.Family, &t)
 		planned.edits, planned.Edited = e.plan.edits, len(e.plan.edits)

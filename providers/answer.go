@@ -35,6 +35,7 @@ type Answer struct {
 	started time.Time
 	stream  Stream
 	reasons reasons
+	vectors bool // it is of embeddings
 	foreign bool // it says what a chat completion has no words for
 }
 
@@ -46,7 +47,7 @@ func (a *Answer) Complete() bool {
 	if a.Stream != nil {
 		return a.Stream.Complete()
 	}
-	return !a.Refused && !a.foreign && a.reasons.complete(1)
+	return !a.Refused && !a.foreign && (a.vectors || a.reasons.complete(1))
 }
 
 // MoveBody makes the body of a plain answer the body of dst, without copying: both swap their buffers. Body stays readable as
@@ -101,7 +102,11 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 	case a.Status == http.StatusOK && c.Stream:
 		return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("asked for a stream, it answered %d bytes of %q", len(a.Body), a.ContentType)}
 	case a.Status == http.StatusOK:
-		if err := a.read(); err != nil {
+		read := a.read
+		if c.Vectors {
+			read = a.readVectors
+		}
+		if err := read(); err != nil {
 			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w (%d bytes)", err, len(a.Body))}
 		}
 		return nil

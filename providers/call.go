@@ -15,6 +15,7 @@ type Call struct {
 	Body      []byte // the request, untouched; must stay as it is until Call returns
 	Stream    bool   // the body asks for a stream
 	N         int64  // answers asked for; 0 is one
+	Vectors   bool   // it is for embeddings: its answer has vectors, no choices
 	Native    bool   // the body is the client's own, in the provider's dialect: keep what the provider answers as it is, too
 	RequestID string // sent as x-client-request-id, "" for none
 	Headers   []Header

@@ -97,6 +97,8 @@ func (s *Stream) readChoices(w *jsonspan.Walker, text []byte) int {
 				reason = w.Value().Of(text)
 			case "delta":
 				s.readDelta(w, text)
+			case "text": // of a legacy completion
+				s.keepText(w.Value(), text)
 			case "native":
 				s.foreign = true
 			}

@@ -203,6 +203,9 @@ func (u *Upstream) Carry(body []byte, o dialect.Options) (carried []byte, droppe
 	return carried, append(dropped, further...), fault
 }
 
+// Serves tells whether the provider has a call of OpenAI's API, by its path. Those of other dialects are spoken to about chats alone.
+func (u *Upstream) Serves(path string) bool { return u.dialect == nil || path == "/chat/completions" }
+
 // Name returns the provider's name in the policy.
 func (u *Upstream) Name() string { return u.cfg.Name }
 

@@ -21,7 +21,8 @@ type beside struct {
 	cascade *exchange.Cascade
 	model   string
 	to      []*exchange.Candidate
-	most    int64 // output cap in tokens
+	most    int64     // output cap in tokens
+	called  *endpoint // as the request was, but for its client's API
 
 	answer []byte // a plain answer; nil if none came
 	cost   pricing.Nano
@@ -81,7 +82,7 @@ func copyRequest(t *trip) *fasthttp.RequestCtx {
 
 // call makes the call, and returns when it has been settled. The request is the call's own.
 func (s *Server) callBeside(ctx *fasthttp.RequestCtx, using *generation, b *beside) {
-	t := s.begin(ctx, chatCompletions)
+	t := s.begin(ctx, b.called)
 	t.using, t.beside, t.Aside, t.ID = using, b, b.kind, b.of+"-"+string(b.kind)
 	s.carryOut(t)
 	if stream, ok := ctx.Response.BodyStream().(stream); ok {
@@ -124,7 +125,10 @@ func (s *Server) askSecond(t *trip) {
 	if t.second != nil || s.draining.Load() || !s.besides.begin() {
 		return
 	}
-	b := &beside{kind: exchange.AsideSecond, of: t.ID, cascade: k, model: k.Second, to: k.Ask, most: t.Decision.MaxOutput}
+	b := &beside{kind: exchange.AsideSecond, of: t.ID, cascade: k, model: k.Second, to: k.Ask, most: t.Decision.MaxOutput, called: chatCompletions}
+	if t.endpoint.client != nil {
+		b.called = carriedOver
+	}
 	ctx, using, done := copyRequest(t), t.using, make(chan *beside, 1)
 	t.second = done
 	s.besides.running.Go(func() {

@@ -2,10 +2,12 @@ package proxy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"bursar/cache"
 	"bursar/exchange"
+	"bursar/prompt"
 )
 
 // cacheKey names the answer: who may share it and in which namespace, the endpoint, the model decided for and the targets that serve it,
@@ -15,6 +17,9 @@ func (t *trip) cacheKey() cache.Key {
 	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).
 		Part(t.using.policy.Cache.Namespace).Part(t.namespace).Part(t.endpoint.path).
 		Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
+	if t.endpoint.input == prompt.Prompts { // a kept text completion is given in its own form alone
+		builder.Part(strconv.FormatBool(t.Facts.Stream))
+	}
 	for _, name := range changing {
 		builder.Bytes(t.ctx.Request.Header.Peek(name))
 	}

@@ -132,6 +132,9 @@ func (s *Server) usageOf(t *trip, c *exchange.Candidate, answer *providers.Answe
 		}
 		return usage, exchange.MethodReported
 	}
+	if t.call.Vectors {
+		return pricing.Usage{Input: t.promptTokens(), Region: c.Region}, exchange.MethodEstimate
+	}
 	return pricing.Usage{Input: t.promptTokens(), Output: s.counter.Text(t.using.family(c), answer.Text()), Region: c.Region}, exchange.MethodEstimate
 }
 

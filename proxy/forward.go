@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"bursar/dialect"
 	"bursar/exchange"
@@ -22,9 +23,20 @@ func (s *Server) shape(t *trip) {
 		return
 	}
 	t.body = t.envelope.Shape(prompt.Shape{
-		Model: c.Model, Cap: t.cap, CapField: t.using.policy.Providers[c.Provider].OutputField,
+		Model: c.Model, Cap: t.cap, CapField: t.capField(c),
 		IncludeUsage: t.Facts.Stream, Plan: t.plan, Marks: t.marks,
 	}, t.body[:0])
+}
+
+// capField is the member that a candidate reads the cap from.
+func (t *trip) capField(c *exchange.Candidate) string {
+	switch t.endpoint.input {
+	case prompt.Prompts:
+		return "max_tokens" // legacy completions have no other
+	case prompt.Inputs:
+		return ""
+	}
+	return t.using.policy.Providers[c.Provider].OutputField
 }
 
 // passes makes the body of a client's own bytes, if they can go to a candidate as they are.
@@ -67,6 +79,14 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 		t.passOn(t.endpoint.client.Headers)
 	}
 	upstream := t.using.upstreams[c.Provider]
+	if t.endpoint.input != prompt.Messages {
+		if !upstream.Serves(t.endpoint.path) {
+			t.failed = notServed(c, t.endpoint.path)
+			t.candidate++
+			return t.candidate < len(t.Decision.Candidates), t.failed
+		}
+		t.call.Path, t.call.Vectors = t.endpoint.path, t.endpoint.input == prompt.Inputs
+	}
 	t.call.Native, t.dropped = t.native, nil
 	if !t.native {
 		var unfit *exchange.Fault
@@ -103,11 +123,19 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 
 // carrying says how the request is carried over to a candidate.
 func (t *trip) carrying(c *exchange.Candidate) dialect.Options {
-	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.endpoint.client != nil}
+	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.endpoint.client != nil || t.endpoint.over}
 }
 
 // passedOn are the client's headers that reach the provider. Its credentials never do.
 var passedOn = [...]string{"openai-beta", "traceparent", "tracestate"}
+
+// notServed refuses a call that the candidate's API does not have.
+func notServed(c *exchange.Candidate, path string) *exchange.Fault {
+	return &exchange.Fault{
+		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: "model", Reason: exchange.ReasonBadRequest, NoRetry: true,
+		Message: fmt.Sprintf("%s cannot be called for %s: its provider speaks of chats alone here.", c.Target, path), Hint: "Name a model of a provider of the openai dialect.",
+	}
+}
 
 // passOn passes headers of the client on.
 func (t *trip) passOn(names []string) {

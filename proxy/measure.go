@@ -21,7 +21,7 @@ func (s *Server) read(t *trip) *exchange.Fault {
 	if fault := t.translate(); fault != nil {
 		return fault
 	}
-	if err := t.envelope.Read(t.chat); err != nil {
+	if err := t.envelope.ReadInput(t.chat, t.endpoint.input); err != nil {
 		return asFault(err)
 	}
 	if user := t.envelope.User(); user != "" && t.Identity.User == "" { // the user that a key was issued to is not the client's to choose
@@ -48,6 +48,13 @@ func (s *Server) measure(t *trip) {
 	m := e.Measure(s.counter, t.target)
 	f.PromptTokens, f.PromptMethod, f.Images, f.Turns = s.adjusted(t, t.using.first(f.Model), m.Tokens), m.Method, m.Images, m.Turns
 
+	if t.using.asksBudget {
+		f.BudgetUsed = s.budgetUsed(t)
+	}
+	if t.endpoint.input != prompt.Messages {
+		t.fix()
+		return
+	}
 	scratch := scratches.Get().(*[]byte)
 	text := e.LastUser((*scratch)[:0])
 	f.Signals = router.Read(text)
@@ -59,8 +66,23 @@ func (s *Server) measure(t *trip) {
 
 	f.Conversation = e.Conversation(f.Key)
 	f.Sticky = s.sticky.find(f.Conversation)
-	if t.using.asksBudget {
-		f.BudgetUsed = s.budgetUsed(t)
+}
+
+// legacyCap is the cap of a legacy completion that names none, as its API has it.
+const legacyCap = 16
+
+// fix notes that a call of another kind than chats is answered by the model it asks for: a vector is of no use beside another model's, and a
+// model that completes texts may not chat.
+func (t *trip) fix() {
+	f := &t.Facts
+	f.Fixed = true
+	switch t.endpoint.input {
+	case prompt.Inputs:
+		f.Stream, f.N, f.MaxOutput = false, 1, 0
+	case prompt.Prompts:
+		if f.MaxOutput == 0 {
+			f.MaxOutput = legacyCap
+		}
 	}
 }
 
@@ -72,6 +94,9 @@ func (s *Server) decide(t *trip) *exchange.Fault {
 	}
 	decision, fault := router.Decide(t.using.policy, &t.Facts)
 	t.Decision = decision
+	if t.endpoint.input == prompt.Inputs {
+		t.Decision.MaxOutput = 0 // it says nothing
+	}
 	return fault
 }
 

@@ -56,7 +56,7 @@ func TestErrorsSpeakTheClientsDialect(t *testing.T) {
 // TestUnknownURLs are told apart from unknown models.
 func TestUnknownURLs(t *testing.T) {
 	h := open(t, plan{})
-	for _, url := range []string{"GET /", "GET /v1/chat/completions", "POST /v1/completions", "POST /chat/completions", "DELETE /v1/models", "GET /v1/modelsx\"<\\"} {
+	for _, url := range []string{"GET /", "GET /v1/chat/completions", "POST /v1/completion", "POST /chat/completions", "DELETE /v1/models", "GET /v1/modelsx\"<\\"} {
 		method, path, _ := strings.Cut(url, " ")
 		r, err := http.NewRequest(method, "http://"+h.addr, nil)
 		must(t, err)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"bursar/dialect"
+	"bursar/prompt"
 
 	"github.com/valyala/fasthttp"
 )
@@ -12,16 +13,21 @@ import (
 type endpoint struct {
 	path   string          // after the base URL of a provider of the openai dialect
 	client *dialect.Client // the API that it is called in; nil: chat completions
+	over   bool            // what it is called with was carried over from another API
 	asked  dialect.Asked   // what the URL says
 	counts string          // the member that tells of tokens, where only those are asked for
 	object string          // what an answer of them calls itself, "" if nothing
 	array  bool            // a stream is one JSON array
+	input  prompt.Input    // what its requests have their texts in
 }
 
 var (
 	chatCompletions   = &endpoint{path: "/chat/completions"}
+	carriedOver       = &endpoint{path: chatCompletions.path, over: true} // the house's own calls, beside one of another API
 	anthropicMessages = &endpoint{path: chatCompletions.path, client: &dialect.Messages}
 	anthropicCount    = &endpoint{client: &dialect.Messages, asked: dialect.Asked{Count: true}, counts: "input_tokens"}
+	completions       = &endpoint{path: "/completions", input: prompt.Prompts}
+	embeddings        = &endpoint{path: "/embeddings", input: prompt.Inputs}
 	openaiResponses   = &endpoint{path: chatCompletions.path, client: &dialect.Responses}
 	openaiCount       = &endpoint{client: &dialect.Responses, asked: dialect.Asked{Count: true}, counts: "input_tokens", object: "response.input_tokens"}
 )
@@ -44,6 +50,10 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		s.serve(ctx, openaiResponses)
 	case "/v1/responses/input_tokens":
 		s.countTokens(ctx, openaiCount)
+	case "/v1/completions":
+		s.serve(ctx, completions)
+	case "/v1/embeddings":
+		s.serve(ctx, embeddings)
 	case "/v1/bursar/false-hit":
 		s.falseHit(ctx)
 	default:

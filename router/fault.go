@@ -23,6 +23,14 @@ func unknownModel(p *policy.Policy, asked string) *exchange.Fault {
 	}
 }
 
+// notAuto refuses auto where no other model's answer would do.
+func notAuto() *exchange.Fault {
+	return &exchange.Fault{
+		Status: 400, Type: "invalid_request_error", Code: "invalid_value", Param: "model", Reason: exchange.ReasonUnknownModel, NoRetry: true,
+		Message: "This call needs a model by its name: what one model answers is of no use with another's.", Hint: "Name one; GET /v1/models lists them.",
+	}
+}
+
 // shown is a client's text, quoted and bounded.
 func shown(text string) string {
 	const most = 100

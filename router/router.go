@@ -11,7 +11,8 @@
 //
 //  1. The model that the client asked for must exist: one of the policy, provider/model of a configured provider, or auto.
 //     A key that is bound to some models is refused any other that it asks for by name.
-//  2. A pinned request (x-bursar-pin) gets what it asked for, if the key may pin. No route is read.
+//  2. A pinned request (x-bursar-pin) gets what it asked for, if the key may pin. No route is read. So does one of a kind whose answer is
+//     of use from that model alone, such as an embedding, whether or not the key may pin; it cannot ask for auto.
 //  3. Else the routes are read from top to bottom. The first that matches decides; observed ones that match before it are noted.
 //     `to: asked` is the model asked for and, for auto, the policy's default. Routes that the key may not use, and those that lead to a
 //     model that it may not use, are passed over.
@@ -42,10 +43,13 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 	if fault != nil {
 		return exchange.Decision{Reason: fault.Reason}, fault
 	}
+	if f.Fixed && asked == nil {
+		return exchange.Decision{Reason: exchange.ReasonUnknownModel}, notAuto()
+	}
 	d := exchange.Decision{Trim: p.Trim}
 	model := asked
-	if f.Pinned && asked != nil {
-		if !f.Scope.AllowsPin() {
+	if (f.Pinned || f.Fixed) && asked != nil {
+		if !f.Fixed && !f.Scope.AllowsPin() {
 			return exchange.Decision{Reason: exchange.ReasonNotAllowed}, noPin(f)
 		}
 		d.Reason = exchange.ReasonPinned
