@@ -10,12 +10,13 @@ type Trim struct {
 	MinifyToolResults bool  // compact JSON in tool results
 	TidyToolResults   bool  // take colours, white space at the ends of lines and runs of empty lines out of tool results that are no JSON
 	DedupeToolResults bool  // a note in the place of a tool result that repeats an earlier one
+	StripHTML         bool  // the text of tool results that are pages of HTML
 	ElideBase64       int64 // a note in the place of runs of base64 in tool results, from so many bytes on; 0 is never
 }
 
 // EditsToolResults tells whether it does anything to tool results that stay.
 func (t *Trim) EditsToolResults() bool {
-	return t.MinifyToolResults || t.TidyToolResults || t.DedupeToolResults || t.ElideBase64 > 0
+	return t.MinifyToolResults || t.TidyToolResults || t.DedupeToolResults || t.StripHTML || t.ElideBase64 > 0
 }
 
 // mostCalls is how many more calls of a conversation it may take until dropping turns has paid. In recorded conversations of agents it paid

@@ -170,6 +170,7 @@ func (c *compiler) trim() {
 			MinifyToolResults: t.MinifyToolResults.value,
 			TidyToolResults:   t.TidyToolResults.value,
 			DedupeToolResults: t.DedupeToolResults.value,
+			StripHTML:         t.StripHTML.value,
 			ElideBase64:       t.ElideBase64.value,
 		}
 	}

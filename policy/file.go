@@ -486,6 +486,8 @@ type trimEntry struct {
 	TidyToolResults toggle `key:"tidy_tool_results" usual:"false"`
 	// Put a note in the place of a tool result that repeats an earlier one of the prompt byte for byte.
 	DedupeToolResults toggle `key:"dedupe_tool_results" usual:"false"`
+	// Put the text of a page, with the addresses of its links, in the place of tool results that are pages of HTML. The model no longer sees the markup.
+	StripHTML toggle `key:"strip_html_tool_results" usual:"false"`
 	// Put a note with length and digest in the place of base64 in tool results, where a run of it has at least so many bytes. The model no longer sees it.
 	ElideBase64 whole `key:"elide_base64_bytes" least:"256" usual:"never" like:"4096"`
 }

@@ -100,6 +100,8 @@ func (e *Envelope) tidyText(c *tokens.Counter, f tokens.Family, t *exchange.Trim
 		} else {
 			p.text = append(p.text, text...)
 		}
+	case t.StripHTML && isHTML(text):
+		p.text = appendPage(p.text, text)
 	case t.TidyToolResults:
 		p.text = appendTidy(p.text, text)
 	default:
