@@ -3,7 +3,6 @@ package semantic
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"bursar/cache"
@@ -122,66 +121,6 @@ func (f *fleet) sweep() {
 	}
 }
 
-// learn takes messages of one of the partition's streams.
-func (s *shared) learn(stream int, messages []redis.XMessage, newcomers map[ref]*newcomer) {
-	if len(messages) == 0 {
-		return
-	}
-	p := s.of
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range messages {
-		m := &messages[i]
-		s.at[stream] = m.ID
-		if !s.isNew(stream, m) {
-			continue
-		}
-		if stream == questions {
-			for r := range refsOf(m) {
-				s.enterKnown(newcomers[r])
-			}
-			continue
-		}
-		text, _ := m.Values["events"].(string)
-		var e event
-		for rest, ok := []byte(text), true; ok && len(rest) > 0; {
-			if rest, ok = readEvent(rest, &e); ok {
-				p.take(&e)
-			}
-		}
-		s.contributed = s.contributed || m.Values["from"] == s.fleet.run
-	}
-}
-
-// isNew tells whether a message was not learned yet. One that is missing before it was trimmed away before this gateway read it: then the partition
-// must be loaded anew.
-func (s *shared) isNew(stream int, m *redis.XMessage) bool {
-	from, _ := m.Values["from"].(string)
-	text, _ := m.Values["number"].(string)
-	number, err := strconv.ParseUint(text, 10, 64)
-	known, has := s.seen[stream][from]
-	if err != nil || has && number <= known {
-		return false
-	}
-	if has && number > known+1 && s.fresh.Load() != 0 {
-		go s.fleet.cache.lose(s) // the lock that it takes is held
-	}
-	if len(s.seen[stream]) >= mostRuns {
-		clear(s.seen[stream]) // of long ago, most of them: a message that is sent twice is sent twice within seconds
-	}
-	s.seen[stream][from] = number
-	return true
-}
-
-const mostRuns = 128
-
-// enterKnown makes a newcomer an entry, if it still may serve.
-func (s *shared) enterKnown(n *newcomer) {
-	if n != nil && time.Now().Before(n.entry.expires) && !s.fleet.options.Hides(n.entry.key, n.entry.labelled(), n.entry.mark) {
-		s.of.enter(n.entry, n.answer, &n.said)
-	}
-}
-
 // fetch reads the questions that messages name, all in one round trip.
 func (f *fleet) fetch(of []*shared, messages map[string][]redis.XMessage) (map[ref]*newcomer, error) {
 	asked := map[ref]*redis.SliceCmd{}
@@ -215,85 +154,6 @@ func refsOf(m *redis.XMessage) func(func(ref) bool) {
 			if !yield(ref([]byte(text[:len(ref{})]))) {
 				return
 			}
-		}
-	}
-}
-
-// loadAll loads partitions one after the other.
-func (f *fleet) loadAll() {
-	for {
-		select {
-		case <-f.ctx.Done():
-			return
-		case s := <-f.loads:
-			for failures := 1; f.ctx.Err() == nil && !s.left(); failures++ {
-				if err := f.load(s); err == nil {
-					break
-				}
-				f.pause(failures)
-			}
-		}
-	}
-}
-
-// load reads the estimates, the questions that still serve, and the events since. Then the partition is followed from there on.
-func (f *fleet) load(s *shared) error {
-	if err := f.call(func(ctx context.Context) error { return f.loadEstimates(ctx, s) }); err != nil {
-		return err
-	}
-	p := s.of
-	p.mu.Lock()
-	learned := p.learned
-	p.learned = 0
-	p.mu.Unlock()
-	for i := range streams {
-		if err := f.loadStream(s, i); err != nil {
-			return err
-		}
-	}
-	p.mu.Lock()
-	p.learned = max(p.learned, learned) // the snapshot has counted most of the questions
-	p.mu.Unlock()
-	s.fresh.Store(time.Now().UnixNano())
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !s.dropped {
-		f.followed = append(f.followed[:len(f.followed):len(f.followed)], s)
-	}
-	return nil
-}
-
-func (f *fleet) loadEstimates(ctx context.Context, s *shared) error {
-	values, err := f.client.HMGet(ctx, s.state(), "at", "estimates").Result()
-	if err != nil {
-		return err
-	}
-	at, _ := values[0].(string)
-	estimates, _ := values[1].(string)
-	s.of.mu.Lock()
-	defer s.of.mu.Unlock()
-	if seen, ok := s.of.restore([]byte(estimates)); ok && at != "" {
-		s.at[learning], s.seen[learning] = at, seen
-	}
-	return nil
-}
-
-func (f *fleet) loadStream(s *shared, i int) error {
-	for {
-		var messages []redis.XMessage
-		err := f.call(func(ctx context.Context) (err error) {
-			messages, err = f.client.XRangeN(ctx, s.stream(i), "("+s.at[i], "+", readAtOnce).Result()
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		newcomers, err := f.fetch([]*shared{s}, map[string][]redis.XMessage{s.stream(i): messages})
-		if err != nil {
-			return err
-		}
-		if s.learn(i, messages, newcomers); len(messages) < readAtOnce {
-			return nil
 		}
 	}
 }

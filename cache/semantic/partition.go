@@ -135,7 +135,7 @@ func (p *Partition) Learn(q *Question, a Answer) {
 		answer = class.content.digest
 	}
 	if p.shared != nil {
-		p.shared.enter(&newcomer{entry: e, said: said, answer: answer})
+		p.shared.announce(&newcomer{entry: e, said: said, answer: answer})
 		return
 	}
 	p.enter(e, answer, &said)

@@ -66,7 +66,7 @@ func (s *shared) note(e *event) {
 	s.fleet.queue(s)
 }
 
-func (s *shared) enter(n *newcomer) {
+func (s *shared) announce(n *newcomer) {
 	if len(s.newcomers) >= mostNewcomers {
 		s.of.counts.Dropped++
 		return
