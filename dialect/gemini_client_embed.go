@@ -8,6 +8,21 @@ import (
 	"bursar/exchange"
 )
 
+// EmbedContent and BatchEmbedContents are Google's calls for embeddings. What they are carried over to is a request of OpenAI's embeddings.
+var (
+	EmbedContent       = embedding(false)
+	BatchEmbedContents = embedding(true)
+)
+
+func embedding(batch bool) Client {
+	return Client{
+		Name:    "gemini",
+		Request: func(body []byte, a Asked) ([]byte, *exchange.Fault) { return EmbedRequest(body, a.Model) },
+		Answer:  func(body []byte, _ Reply) ([]byte, error) { return EmbedAnswer(body, batch) },
+		Fault:   geminiClientFault,
+	}
+}
+
 // googleEmbedding is a request of embedContent; batchEmbedContents has many of them.
 type googleEmbedding struct {
 	Content    googleContent   `json:"content"`

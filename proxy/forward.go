@@ -123,7 +123,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 
 // carrying says how the request is carried over to a candidate.
 func (t *trip) carrying(c *exchange.Candidate) dialect.Options {
-	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.endpoint.client != nil || t.endpoint.over}
+	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.foreign()}
 }
 
 // passedOn are the client's headers that reach the provider. Its credentials never do.
@@ -135,6 +135,11 @@ func notServed(c *exchange.Candidate, path string) *exchange.Fault {
 		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: "model", Reason: exchange.ReasonBadRequest, NoRetry: true,
 		Message: fmt.Sprintf("%s cannot be called for %s: its provider speaks of chats alone here.", c.Target, path), Hint: "Name a model of a provider of the openai dialect.",
 	}
+}
+
+// foreign tells whether the request is a chat completion that was carried over from another API.
+func (t *trip) foreign() bool {
+	return t.endpoint.input == prompt.Messages && (t.endpoint.client != nil || t.endpoint.over)
 }
 
 // passOn passes headers of the client on.

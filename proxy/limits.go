@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bursar/budget"
+	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/policy"
 )
@@ -155,7 +156,7 @@ func (t *trip) slow(g *budget.Grant) *exchange.Fault {
 	return f
 }
 
-// rateHeaders tells how much of the caller's own limits is left, as OpenAI's API does: for each unit, the limit with the least room.
+// rateHeaders tells how much of the caller's own limits is left, as OpenAI's or Anthropic's API does: for each unit, the limit with the least room.
 func (t *trip) rateHeaders(f *exchange.Fault) {
 	h := &t.ctx.Response.Header
 	for unit, r := range t.rates {
@@ -165,6 +166,13 @@ func (t *trip) rateHeaders(f *exchange.Fault) {
 		of, reset := budget.Unit(unit).String(), time.Minute+time.Second // what passed now is forgotten then
 		if f != nil && f.Limit != nil && f.Limit.Unit == of && f.RetryAfter > 0 {
 			reset = f.RetryAfter
+		}
+		if t.endpoint.client == &dialect.Messages {
+			name := "anthropic-ratelimit-" + of
+			h.Set(name+"-limit", strconv.FormatInt(r.Most, 10))
+			h.Set(name+"-remaining", strconv.FormatInt(r.Left(), 10))
+			h.Set(name+"-reset", t.Start.Add(reset).UTC().Format(time.RFC3339))
+			continue
 		}
 		h.Set("x-ratelimit-limit-"+of, strconv.FormatInt(r.Most, 10))
 		h.Set("x-ratelimit-remaining-"+of, strconv.FormatInt(r.Left(), 10))

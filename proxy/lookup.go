@@ -114,7 +114,7 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 // droppedFor lists what was left out of the request, or of one equal to it, for the target that answered.
 func (t *trip) droppedFor(c *exchange.Candidate) []string {
 	provider, upstream := t.using.policy.Providers[c.Provider], t.using.upstreams[c.Provider]
-	foreign := t.endpoint.client != nil
+	foreign := t.foreign()
 	if upstream == nil || t.speaks(c) || !foreign && (!provider.Drop || provider.Dialect == "openai" && len(provider.Quirks.Unsupported) == 0) {
 		return nil
 	}

@@ -104,7 +104,7 @@ func (m model) shape(c *dialect.Client) any {
 	case nil:
 		return m
 	case &dialect.GenerateContent:
-		return googleModel{"models/" + m.ID, m.ID, []string{"generateContent", "countTokens"}}
+		return googleModel{"models/" + m.ID, m.ID, []string{"generateContent", "countTokens", "embedContent"}}
 	}
 	return messagesModel{"model", m.ID, m.ID, "1970-01-01T00:00:00Z"}
 }

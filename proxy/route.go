@@ -84,6 +84,10 @@ func (s *Server) google(ctx *fasthttp.RequestCtx, model, action string) bool {
 	case "streamGenerateContent":
 		e.asked.Stream = true
 		e.array = string(ctx.QueryArgs().Peek("alt")) != "sse"
+	case "embedContent":
+		e.path, e.input, e.client = embeddings.path, prompt.Inputs, &dialect.EmbedContent
+	case "batchEmbedContents":
+		e.path, e.input, e.client = embeddings.path, prompt.Inputs, &dialect.BatchEmbedContents
 	case "countTokens":
 		e.asked.Count, e.counts = true, "totalTokens"
 		s.countTokens(ctx, e)

@@ -12,7 +12,7 @@ const vectors = `{"object":"list","data":[{"object":"embedding","index":0,"embed
 // TestEmbeddings go to the model they ask for, whatever the routes say; they cost their input, are held for, and are kept.
 func TestEmbeddings(t *testing.T) {
 	h := open(t, plan{sections: cached + `routes: [ { name: all to big, to: big } ]
-budgets: [ { team: search, monthly_usd: 0.008 } ]
+budgets: [ { team: search, monthly_usd: 0.010 } ]
 `})
 	h.up.On("small", testkit.Script{Body: vectors})
 	ask := func(body string) reply {
@@ -32,6 +32,10 @@ budgets: [ { team: search, monthly_usd: 0.008 } ]
 	}
 	if other := h.row(ask(strings.Replace(body, "two", "three", 1)).id()); other.Cache != "miss" {
 		t.Errorf("other texts: %+v", other)
+	}
+	google := h.call("POST", "/v1beta/models/small:embedContent", `{"content":{"parts":[{"text":"one"}]},"outputDimensionality":2}`, "x-goog-api-key", h.secret)
+	if row := h.row(google.id()); google.status != 200 || google.body != `{"embedding":{"values":[0.1,-0.20]}}` || row.Cost != 1000*2000 {
+		t.Errorf("embedContent: %d %s, row %+v", google.status, google.body, row)
 	}
 	if spent := ask(`{"model":"small","input":[` + strings.Repeat("1,", 5000) + `1]}`); spent.status != 429 {
 		t.Errorf("beyond the budget: %d %s", spent.status, spent.body)

@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestRealMessages: a client of Anthropic's API before a real llama.cpp server, by way of a chat completion and of its own bytes: what is streamed adds
+// up to a message, and is billed as the server counts it.
+func TestRealMessages(t *testing.T) {
+	url := os.Getenv("BURSAR_TEST_LLM")
+	if url == "" {
+		t.Skip("BURSAR_TEST_LLM is not set: start a server with scripts/llama start")
+	}
+	h := open(t, plan{sections: `providers:
+  chat: { dialect: openai, base_url: "` + url + `", retries: 0 }
+  native: { dialect: anthropic, base_url: "` + url + `", retries: 0 }
+models: { small: { use: chat/tiny }, big: { use: native/tiny } }
+prices: { overrides: { chat/tiny: { input: 2, output: 4 }, native/tiny: { input: 2, output: 4 } } }
+`})
+	for _, model := range []string{"small", "big"} {
+		body := `{"model":"` + model + `","max_tokens":12,"system":"Be brief.","messages":[{"role":"user","content":[{"type":"text","text":"Hi"}]},{"role":"assistant","content":"Yes?"},{"role":"user","content":"Go on."}]`
+		plain := h.say("/v1/messages", body+`}`)
+		var message struct {
+			Type    string
+			Content []struct{ Type, Text string }
+			Stop    string `json:"stop_reason"`
+			Usage   struct {
+				Input  int64 `json:"input_tokens"`
+				Read   int64 `json:"cache_read_input_tokens"`
+				Output int64 `json:"output_tokens"`
+			}
+		}
+		must(t, json.Unmarshal([]byte(plain.body), &message))
+		row := h.row(plain.id())
+		if message.Type != "message" || len(message.Content) == 0 || message.Stop == "" || message.Usage.Output < 1 || message.Usage.Input+message.Usage.Read != row.Usage.Prompt() || message.Usage.Output != row.Usage.Completion() || row.UsageMethod != "reported" {
+			t.Errorf("%s, plain: %d %s, row %+v", model, plain.status, plain.body, row)
+		}
+		stream := h.say("/v1/messages", body+`,"stream":true}`)
+		row = h.row(stream.id())
+		for _, event := range []string{"message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop"} {
+			if !strings.Contains(stream.body, "event: "+event+"\n") {
+				t.Errorf("%s: no %s in %s", model, event, stream.body)
+			}
+		}
+		if row.UsageMethod != "reported" || row.Usage.Completion() < 1 || row.Cost == 0 {
+			t.Errorf("%s, stream: %s, row %+v", model, stream.body, row)
+		}
+		if refused := h.say("/v1/messages", strings.Replace(body, `"system":"Be brief."`, `"temperature":"warm"`, 1)+`}`); refused.status != 400 {
+			t.Errorf("%s, refused: %d %s", model, refused.status, refused.body)
+		}
+	}
+}
