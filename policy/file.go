@@ -130,6 +130,9 @@ type modelEntry struct {
 	Use words `key:"use" need:"yes" names:"target" like:"[local/qwen3-8b, openai/gpt-5-mini]"`
 	// No request to this model gets a longer answer, in tokens.
 	MaxOutputTokens whole `key:"max_output_tokens" least:"1"`
+	// Whether a request that a target's content filter objects to may go on to the next target, whose filter may judge otherwise. One that is too long for a
+	// target's context always goes on to a later one with a longer context.
+	FallbackOnFilter toggle `key:"fallback_on_content_filter" usual:"false"`
 }
 
 // Prices beyond those built into the program. All are in US dollars per million tokens.

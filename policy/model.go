@@ -12,9 +12,10 @@ import (
 
 // Model is a name that clients may ask for: a tier of the policy, or provider/model.
 type Model struct {
-	Name      string
-	Use       []*exchange.Candidate // in the order to try, never empty
-	MaxOutput int64                 // output cap in tokens, 0 for none of its own
+	Name        string
+	Use         []*exchange.Candidate // in the order to try, never empty
+	MaxOutput   int64                 // output cap in tokens, 0 for none of its own
+	PastFilters bool                  // what one target's content filter objects to may go to the next
 	// Rank compares tiers by price: what a typical request costs on the first target with a known price. A model whose price is
 	// unknown ranks above all others.
 	Rank pricing.Nano
@@ -86,7 +87,7 @@ func (c *compiler) models() {
 	for i := range file.rows {
 		row := &file.rows[i]
 		c.checkName("model", row.at, row.name, Auto, Asked)
-		m := &Model{Name: row.name, MaxOutput: row.value.MaxOutputTokens.value}
+		m := &Model{Name: row.name, MaxOutput: row.value.MaxOutputTokens.value, PastFilters: row.value.FallbackOnFilter.value}
 		p.Models[row.name] = m
 		for _, use := range row.value.Use.items {
 			provider, model, ok := p.target(use.value)

@@ -92,6 +92,9 @@ func (s *settings) model(name string, m *Model, at time.Time) {
 	}
 	s.add("models."+name+".use", strings.Join(targets, ", "))
 	s.add("models."+name+".max_output_tokens", strconv.FormatInt(m.MaxOutput, 10))
+	if m.PastFilters {
+		s.add("models."+name+".fallback_on_content_filter", "true")
+	}
 	for _, c := range m.Use {
 		price := "not known"
 		if c.Price != nil {

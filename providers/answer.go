@@ -18,6 +18,7 @@ import (
 type Answer struct {
 	Status      int
 	Refused     bool    // the provider found fault with the request (a 4xx in its own words): pass Status, ContentType and Body on
+	Refusal     Refusal // why, if it did
 	Body        []byte  // a plain answer, untouched or as a chat completion; nil for a stream
 	Native      []byte  // of a native call: the plain answer as the provider gave it
 	Stream      *Stream // a streamed answer; nil for a plain one, also if a stream was asked for and refused
@@ -112,7 +113,10 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 		return nil
 	}
 	failure := judgeStatus(a.resp, d, now)
-	if a.Refused = failure == nil; a.Refused && d != nil {
+	if a.Refused = failure == nil; a.Refused {
+		a.Refusal = refusalOf(a.Body)
+	}
+	if a.Refused && d != nil {
 		a.translated(d.Refusal(a.Status, a.Body), c.Native)
 	}
 	return failure

@@ -65,6 +65,7 @@ func (u *Upstream) attempt(c *Call, key *credential, deadline time.Time) (*Answe
 		return nil, line.broke(err)
 	}
 	answer.resp.SkipBody = false
+	key.learn(c.Target, &answer.resp.Header, u.cfg.Now())
 	if !c.Stream {
 		_ = line.conn.SetReadDeadline(deadline)
 	}

@@ -21,6 +21,7 @@ type Call struct {
 	Headers   []Header
 	Caller    Caller // who waits for the answer; nil if nobody can leave
 
+	Tokens       int64  // of the prompt and the most that may be answered: what a provider's limit of tokens may count; 0 if not known
 	Team         string // whose own keys serve it, if it has any
 	Conversation uint64 // all requests of one are sent with the same key, as far as it serves; 0 takes turns
 }
@@ -77,6 +78,7 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 		if key == nil {
 			return nil, &Failure{Target: c.Target, Cause: CauseLimited, Attempts: n - 1, RetryAfter: wait, several: len(ring) > 1, Err: errKeysRest(len(ring))}
 		}
+		key.asks(c.Target, c.Tokens, u.cfg.Now())
 		answer, failure := u.attempt(c, key, deadline)
 		key.note(c.Target, failure, len(ring) == 1, u.cfg.Now())
 		if failure == nil {

@@ -32,6 +32,7 @@ type credential struct {
 	looked time.Time
 	failed error            // why it cannot be used
 	rests  map[string]*rest // by target; "" is all of them
+	paces  map[string]*pace // by target
 }
 
 // signer makes the headers that carry a credential on a request.
@@ -152,7 +153,7 @@ func (c *credential) read(state fileState) error {
 	if err != nil {
 		return err
 	}
-	c.signer, c.file, c.rests = s, state, nil
+	c.signer, c.file, c.rests, c.paces = s, state, nil, nil
 	return nil
 }
 
@@ -257,8 +258,12 @@ func (u *Upstream) pick(ring []*credential, c *Call, tried []*credential) (best 
 		if contains(tried, k) {
 			continue
 		}
+		left := k.paceWait(c.Target, c.Tokens, now)
 		if until := k.restsUntil(c.Target, now); !until.IsZero() {
-			if left := until.Sub(now); wait == 0 || left < wait {
+			left = max(left, until.Sub(now))
+		}
+		if left > 0 {
+			if wait == 0 || left < wait {
 				wait = left
 			}
 			continue

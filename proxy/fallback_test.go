@@ -106,7 +106,7 @@ func TestAllFail(t *testing.T) {
 // TestProvidersRefusalIsPassedOn byte for byte: it is about the request, and no other target is asked.
 func TestProvidersRefusalIsPassedOn(t *testing.T) {
 	h := openPair(t)
-	const refusal = "{ \"error\":{\"message\":\"too long\",\"code\":\"context_length_exceeded\",\"extra\":[1]}}\n"
+	const refusal = "{ \"error\":{\"message\":\"too long\",\"code\":\"invalid_value\",\"extra\":[1]}}\n"
 	h.up.On("first", testkit.Script{Status: 400, ErrorBody: refusal})
 	got := h.post(chat("both", "hi"))
 	row := h.row(got.id())

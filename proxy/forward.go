@@ -67,7 +67,7 @@ func (t *trip) speaks(c *exchange.Candidate) bool {
 func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	t.enter(exchange.StepForward)
 	c := t.Decision.Candidates[t.candidate]
-	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Team: t.Facts.Team, Conversation: t.Facts.Conversation}
+	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Tokens: t.sent + t.cap*t.Facts.N, Team: t.Facts.Team, Conversation: t.Facts.Conversation}
 	switch {
 	case t.client != nil && t.seat != nil:
 		t.call.Caller = followedCaller{t.client, t.seat}
@@ -104,6 +104,10 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 		return s.callFailed(t, c, err)
 	}
 	t.Outcome.Attempts += answer.Attempts
+	if answer.Refused && t.elsewhere(c, answer.Refusal) || !answer.Refused && t.filtered(c, answer) {
+		answer.Release()
+		return true, t.failed
+	}
 	t.Outcome.FirstByte = answer.FirstByte().Sub(t.Start)
 	t.Outcome.Served = c
 	switch {
