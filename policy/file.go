@@ -143,6 +143,9 @@ type pricesEntry struct {
 	Unknown choice `key:"unknown" one:"deny assume" usual:"deny"`
 	// What a target without a known price is counted at.
 	AssumeUSD *ratesEntry `key:"assume_usd"`
+	// What to do with requests whose provider is to search the web, look at maps or run code by itself: it bills that by the call, beside the tokens. `deny`
+	// refuses them, `allow` lets them pass; what those calls cost is then in no budget and no statement.
+	PerCallTools choice `key:"per_call_tools" one:"deny allow" usual:"deny"`
 	// Prices by provider/model, for your own hardware and your own contracts. They go before the built-in ones.
 	Overrides table[ratesEntry] `key:"overrides" names:"target" each:"provider/model"`
 	// What was agreed with providers, and from when until when: a discount on the list price, or rates of your own. Of a target's

@@ -33,11 +33,13 @@ type Policy struct {
 	Yardstick *exchange.Candidate
 
 	UnknownPrice UnknownPrice // what happens to a target without a price
-	Cache        Cache
-	Trim         exchange.Trim
-	Output       Output
-	Events       Events
-	Warnings     []Warning // what loads but deserves a look, in file order
+
+	AllowPerCallTools bool // tools that a provider runs itself and bills by the call, which no budget bounds, may be asked for
+	Cache             Cache
+	Trim              exchange.Trim
+	Output            Output
+	Events            Events
+	Warnings          []Warning // what loads but deserves a look, in file order
 
 	prices *priceBook
 	listed map[string]*Model // provider/model of every target the file lists, each as a model of its own

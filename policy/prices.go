@@ -70,6 +70,7 @@ func (c *compiler) prices() {
 	if file == nil {
 		return
 	}
+	c.policy.AllowPerCallTools = file.PerCallTools.value == "allow"
 	switch assume := file.Unknown.value == "assume"; {
 	case assume && file.AssumeUSD == nil:
 		c.problem(file.Unknown.at, "add assume_usd: { input: 5, output: 25 }, in $ per million tokens", "prices.unknown is assume, but nothing says what to assume")

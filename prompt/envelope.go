@@ -119,6 +119,22 @@ func (e *Envelope) HasTools() bool {
 	return false
 }
 
+// Tools returns the JSON of the tools that are offered, nil if there are none.
+func (e *Envelope) Tools() []byte {
+	if v := e.fields[fieldTools]; v.Kind == jsonspan.Array {
+		return v.Of(e.body)
+	}
+	return nil
+}
+
+// WebSearch names the member that asks the provider to search the web, "" if there is none.
+func (e *Envelope) WebSearch() string {
+	if v := e.fields[fieldWebSearch]; v.Kind != jsonspan.None && v.Kind != jsonspan.Null {
+		return "web_search_options"
+	}
+	return ""
+}
+
 // Opaque tells whether the messages hold what only the provider that made it can read: signatures, encrypted reasoning.
 func (e *Envelope) Opaque() bool { return e.opaque }
 

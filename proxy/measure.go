@@ -97,6 +97,9 @@ func (s *Server) decide(t *trip) *exchange.Fault {
 	if t.endpoint.input == prompt.Inputs {
 		t.Decision.MaxOutput = 0 // it says nothing
 	}
+	if fault == nil && !t.using.policy.AllowPerCallTools {
+		fault = unknownFee(t)
+	}
 	return fault
 }
 
