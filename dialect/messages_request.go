@@ -240,6 +240,7 @@ func (t *messagesTranslation) tools() *exchange.Fault {
 		if json.Unmarshal(raw, &members) != nil || json.Unmarshal(raw, &tool) != nil {
 			return malformed(fmt.Sprintf("tools[%d]", i), "a tool: an object with a name and an input_schema")
 		}
+		delete(members, "eager_input_streaming") // in how large pieces its input is streamed
 		if tool.Type != "" && tool.Type != "custom" || !onlyHas(members, "type", "name", "description", "input_schema", "strict", "cache_control") {
 			t.out.Tools = append(t.out.Tools, native{Type: nativeType, Dialect: anthropicName, Tool: raw})
 			continue

@@ -127,14 +127,22 @@ func (s *responsesStream) fail(dst []byte, code, text, param string) []byte {
 	}
 	dst = s.begin(dst)
 	s.ended = true
+	e := streamError{code, text, orNull(param)}
 	dst = s.send(dst, "error", &struct {
 		event
-		Code    string  `json:"code"`
-		Message string  `json:"message"`
-		Param   *string `json:"param"`
-	}{Code: code, Message: text, Param: orNull(param)})
+		streamError
+		Error streamError `json:"error"`
+	}{streamError: e, Error: e})
 	s.out.Status, s.out.Error = "failed", &responseError{code, text}
 	return s.whole(dst, "response.failed")
+}
+
+// streamError is an error amid a stream. The API has its members in the event itself; the SDKs, and what is built on them, throw where there is an
+// `error` in it, and else pass it over.
+type streamError struct {
+	Code    string  `json:"code"`
+	Message string  `json:"message"`
+	Param   *string `json:"param"`
 }
 
 // begin tells that the response exists, before the first of its items.
