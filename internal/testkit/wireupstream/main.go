@@ -2,11 +2,14 @@
 //
 //	go run ./internal/testkit/wireupstream        prints its base URL and serves until it is ended
 //
-// Which recording answers goes by the request: its model ("short" has no room for the prompt), whether it streams, offers tools
-// or has a stop sequence. A conversation that OpenAI's API would refuse, since a tool's result is without its call or a call without its result, is refused here too. testdata/*.txt were recorded with `curl -i --raw` against scripts/llama.
+// Which recording answers goes by the request: its model ("short" has no room for the prompt, "seeing" answers to an image alone, "blind" to none,
+// "flaky-…" fails the first time it is asked something, "cut" breaks off midway), whether it streams, offers tools, wants JSON or has a stop sequence.
+// A conversation that OpenAI's API would refuse, since a tool's result is without its call or a call without its result, is refused here too.
+// testdata/*.txt were recorded with `curl -i --raw` against scripts/llama.
 package main
 
 import (
+	"bytes"
 	"embed"
 	"encoding/json"
 	"flag"
@@ -15,6 +18,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,7 +35,7 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("http://%s/v1\n", ln.Addr())
-	server := &http.Server{Handler: http.HandlerFunc(answer), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: http.HandlerFunc((&flaky{asked: map[string]bool{}}).answer), ReadHeaderTimeout: time.Minute}
 	fmt.Fprintln(os.Stderr, "wireupstream:", server.Serve(ln))
 	os.Exit(1)
 }
@@ -39,10 +44,41 @@ func main() {
 type request struct {
 	Model     string            `json:"model"`
 	Stream    bool              `json:"stream"`
-	Stop      []string          `json:"stop"`
+	Stop      json.RawMessage   `json:"stop"`
 	Tools     []json.RawMessage `json:"tools"`
 	MaxTokens int               `json:"max_tokens"`
+	MaxToo    int               `json:"max_completion_tokens"`
 	Messages  []message         `json:"messages"`
+	Format    struct {
+		Type string `json:"type"`
+	} `json:"response_format"`
+}
+
+// last is the role and the content of the last message.
+func (r *request) last() (role string, content []byte) {
+	if len(r.Messages) == 0 {
+		return "", nil
+	}
+	m := r.Messages[len(r.Messages)-1]
+	return m.Role, m.Content
+}
+
+// pixel is the beginning of an image, as it arrives with a request.
+var pixel = []byte(`"url":"data:image/png;base64,iVBORw0KGgo`)
+
+// flaky remembers what has been asked once.
+type flaky struct {
+	mu    sync.Mutex
+	asked map[string]bool
+}
+
+// fails tells whether something is asked for the first time.
+func (f *flaky) fails(what []byte) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.asked[string(what)]
+	f.asked[string(what)] = true
+	return !known
 }
 
 // pace is how a recording is sent: in pieces that do not keep to the borders of events, as networks do.
@@ -53,21 +89,27 @@ type pace struct {
 
 const longAnswer = 1000 // tokens: who asks for more wants to leave midway
 
-func (r *request) recording() (name string, p pace) {
+func (r *request) recording(f *flaky) (name string, p pace) {
 	p = pace{piece: 700}
-	if r.MaxTokens >= longAnswer {
+	most := max(r.MaxTokens, r.MaxToo)
+	if most >= longAnswer {
 		p = pace{200, 20 * time.Millisecond}
 	}
 	form := "plain"
 	if r.Stream {
 		form = "stream"
 	}
+	role, content := r.last()
 	switch {
 	case r.Model == "short":
 		return "too-long", p
-	case r.MaxTokens >= longAnswer:
+	case r.Model == "blind" || strings.HasPrefix(r.Model, "flaky") && f.fails(content) || r.Model == "seeing" && !bytes.Contains(content, pixel):
+		return "blind", p
+	case most >= longAnswer:
 		return "long-" + form, p
-	case len(r.Stop) > 0:
+	case r.Format.Type == "json_schema":
+		return "json-" + form, p
+	case len(r.Stop) > 0 && string(r.Stop) != "null" || role == "tool": // what a tool gave back is answered without another
 		return "stop-" + form, p
 	case len(r.Tools) > 0:
 		return "tools-" + form, p
@@ -76,7 +118,7 @@ func (r *request) recording() (name string, p pace) {
 	}
 }
 
-func answer(w http.ResponseWriter, r *http.Request) {
+func (f *flaky) answer(w http.ResponseWriter, r *http.Request) {
 	var asked request
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
@@ -92,8 +134,11 @@ func answer(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"message": why, "type": "invalid_request_error"}})
 		return
 	}
-	name, p := asked.recording()
+	name, p := asked.recording(f)
 	wire, err := recordings.ReadFile("testdata/" + name + ".txt")
+	if asked.Model == "cut" {
+		wire = wire[:len(wire)/2]
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

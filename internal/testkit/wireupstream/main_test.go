@@ -11,7 +11,7 @@ import (
 
 // Every kind of request has a recording, and it arrives as it was recorded.
 func TestAnswer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(answer))
+	server := httptest.NewServer(http.HandlerFunc((&flaky{asked: map[string]bool{}}).answer))
 	defer server.Close()
 	f := func(request string, status int, want string) {
 		t.Helper()
@@ -38,5 +38,13 @@ func TestAnswer(t *testing.T) {
 	f(`{"model":"tiny","messages":[{"role":"assistant","tool_calls":[{"id":"a"}]},{"role":"user"}]}`, 400, "have no message with role")
 	f(`{"model":"tiny","messages":[{"role":"assistant","tool_calls":[{"id":"a"}]}]}`, 400, "at the end")
 	f(`{"model":"short"}`, 400, "exceeds the available context size")
+	f(`{"model":"tiny","response_format":{"type":"json_schema"}}`, 200, `{\"city\":\"Paris\", \"sure\": false}`)
+	f(`{"model":"tiny","response_format":{"type":"json_schema"},"stream":true}`, 200, "data: [DONE]")
+	f(`{"model":"tiny","tools":[{}],"messages":[{"role":"assistant","tool_calls":[{"id":"c"}]},{"role":"tool","tool_call_id":"c","content":"x"}]}`, 200, `"finish_reason":"stop"`)
+	f(`{"model":"seeing","messages":[{"role":"user","content":"x"}]}`, 500, "image input is not supported")
+	f(`{"model":"seeing","messages":[{"role":"user","content":[{"image_url":{"url":"data:image/png;base64,iVBORw0KGgo="}}]}]}`, 200, `"finish_reason":"length"`)
+	f(`{"model":"blind"}`, 500, "image input is not supported")
+	f(`{"model":"flaky-1","messages":[{"role":"user","content":"x"}]}`, 500, "image input is not supported")
+	f(`{"model":"flaky-1","messages":[{"role":"user","content":"x"}]}`, 200, `"finish_reason":"length"`)
 	f(`no JSON`, 400, "invalid character")
 }

@@ -1,12 +1,16 @@
 package main
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+)
 
 // message is what decides whether OpenAI's API takes a conversation.
 type message struct {
-	Role   string `json:"role"`
-	CallID string `json:"tool_call_id"`
-	Calls  []struct {
+	Role    string          `json:"role"`
+	Content json.RawMessage `json:"content"`
+	CallID  string          `json:"tool_call_id"`
+	Calls   []struct {
 		ID string `json:"id"`
 	} `json:"tool_calls"`
 }
