@@ -14,6 +14,7 @@ var GenerateContent = Client{
 	Name:      "gemini",
 	Native:    "gemini",
 	Request:   geminiClientRequest,
+	Splice:    geminiSplice,
 	Answer:    geminiClientAnswer,
 	Fault:     geminiClientFault,
 	NewStream: func(r Reply) ClientStream { return newGeminiClientStream(r) },

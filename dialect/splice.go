@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strconv"
 )
 
@@ -31,9 +32,15 @@ func spliced(object []byte, edit func(name string, value json.RawMessage) (other
 	return append(out, object[at:]...), true
 }
 
+// unsignedThought is thinking that another provider's model has done: Anthropic's API refuses a signature that is none.
+var unsignedThought = regexp.MustCompile(`"signature"\s*:\s*""`)
+
 // messagesSplice is a client's own request with the model and a cap that is not above the client's. It is not made where the cap leaves no room
-// for the thinking that was asked for.
+// for the thinking that was asked for, nor of what holds thinking that is not Anthropic's.
 func messagesSplice(body []byte, model string, most int64) ([]byte, bool) {
+	if unsignedThought.Match(body) {
+		return nil, false
+	}
 	fits := true
 	out, ok := spliced(body, func(name string, value json.RawMessage) []byte {
 		switch name {

@@ -22,6 +22,31 @@ func TestMessagesSplice(t *testing.T) {
 	f(`{"max_tokens":5000,"model":"smart","thinking":{"type":"enabled","budget_tokens":2000}}`, 3000, `{"max_tokens":3000,"model":"claude","thinking":{"type":"enabled","budget_tokens":2000}}`)
 	f(`{"max_tokens":5000,"model":"smart","thinking":{"type":"enabled","budget_tokens":2000}}`, 2000, "")
 	f(`["model"]`, 1, "")
+	f(`{"max_tokens":50,"model":"smart","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"x","signature": ""}]}]}`, 80, "")
+}
+
+// TestGeminiSplice: only a lower cap is edited, in either of the spellings that Google takes.
+func TestGeminiSplice(t *testing.T) {
+	f := func(body string, most int64, want string) {
+		t.Helper()
+		out, ok := geminiSplice([]byte(body), "gemini", most)
+		if got := string(out); ok != (want != "") || ok && (got != want || !json.Valid(out)) {
+			t.Errorf("%s below %d is %t %s, want %s", body, most, ok, got, want)
+		}
+	}
+	f(`{"contents":[ 1.0 ],"generationConfig":{"maxOutputTokens": 50 ,"topK":1.0}}`, 20, `{"contents":[ 1.0 ],"generationConfig":{"maxOutputTokens": 20 ,"topK":1.0}}`)
+	f(`{"generation_config":{"max_output_tokens":"50"}}`, 20, `{"generation_config":{"max_output_tokens":20}}`)
+	f(`{"generation_config":{"max_output_tokens":"5"}}`, 20, `{"generation_config":{"max_output_tokens":"5"}}`)
+	f(`{"contents":[]} `, 20, `{"contents":[],"generationConfig":{"maxOutputTokens":20}}`)
+	f(`{"generationConfig":{ }}`, 20, `{"generationConfig":{"maxOutputTokens":20}}`)
+	f(`{"generationConfig":{"topK":1}}`, 20, `{"generationConfig":{"topK":1,"maxOutputTokens":20}}`)
+	f(`{"generationConfig":null}`, 20, "")
+	f(`{"generationConfig":{},"generation_config":{}}`, 20, "")
+	f(`{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":2}}`, 20, "")
+	f(`{"contents":[]}`, 0, `{"contents":[]}`)
+	f(`{"contents":[{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"x"}]}]}`, 0, `{"contents":[{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"x"}]}]}`)
+	f(`{"contents":[{"parts":[{"functionCall":{"name":"f"}}]}]}`, 0, "")
+	f(`{"contents":[{"parts":[{"text":"x","thoughtSignature":"`+sealPrefix+`x"}]}]}`, 0, "")
 }
 
 // TestWraps: what is wrapped is seen wherever it is, and not what merely says so.
