@@ -8,7 +8,7 @@ import (
 )
 
 // fleetVersion is kept in the table version of the schema bursar.
-const fleetVersion = 2
+const fleetVersion = 3
 
 // version returns the version of the fleet's tables, 0 if there are none.
 func (f *Fleet) version(ctx context.Context) (version int, err error) {
@@ -78,5 +78,6 @@ func fleetMigrations() [][]string {
 		"ALTER TABLE twins ADD COLUMN facts TEXT NOT NULL DEFAULT ''",
 		"UPDATE version SET version = 2",
 	}
-	return [][]string{first, second}
+	third := []string{"CREATE INDEX rows_labels ON rows (time) WHERE kind = 5", "UPDATE version SET version = 3"}
+	return [][]string{first, second, third}
 }

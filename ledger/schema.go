@@ -7,7 +7,7 @@ import (
 )
 
 // schemaVersion is kept in PRAGMA user_version.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // upgrade makes the tables of a new database, or brings those of an older version up to date.
 func upgrade(db *sql.DB) error {
@@ -25,10 +25,20 @@ func upgrade(db *sql.DB) error {
 			if err := addFacts(tx); err != nil { // first, as rows are read
 				return err
 			}
-			return splitHours(tx, version)
+			if err := splitHours(tx, version); err != nil {
+				return err
+			}
+			return execAll(tx, indexLabels())
 		})
 	case 3:
-		return change(db, addFacts)
+		return change(db, func(tx *sql.Tx) error {
+			if err := addFacts(tx); err != nil {
+				return err
+			}
+			return execAll(tx, indexLabels())
+		})
+	case 4:
+		return change(db, func(tx *sql.Tx) error { return execAll(tx, indexLabels()) })
 	}
 	return fmt.Errorf("it has schema %d and this version of Bursar knows %d: use the version that wrote it", version, schemaVersion)
 }
@@ -42,8 +52,8 @@ func schema() []string {
 		"CREATE TABLE position (segment INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT",
 		"INSERT INTO position VALUES (0, 0)",
 		removedDays.create(sqlite),
-		fmt.Sprintf("PRAGMA user_version = %d", schemaVersion),
 	}
+	all = append(all, indexLabels()...)
 	for i := range rollups {
 		all = append(all, rollups[i].create(sqlite))
 	}
@@ -73,7 +83,12 @@ func splitHours(tx *sql.Tx, from int) error {
 
 // addFacts turns schema 3 into 4: what a decision went by is kept with its row. Rows before that lack it.
 func addFacts(tx *sql.Tx) error {
-	return execAll(tx, []string{"ALTER TABLE rows ADD COLUMN facts TEXT NOT NULL DEFAULT ''", fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)})
+	return execAll(tx, []string{"ALTER TABLE rows ADD COLUMN facts TEXT NOT NULL DEFAULT ''"})
+}
+
+// indexLabels turns schema 4 into 5: the judgements among the rows, which are few, are found without reading the others.
+func indexLabels() []string {
+	return []string{"CREATE INDEX rows_labels ON rows (time) WHERE kind = 5", fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)}
 }
 
 // sumTags fills the sums by tag from the rows.

@@ -57,7 +57,11 @@ func upgradeFrom(t *testing.T, version int) {
 
 // asOf turns a database back into what an earlier version had made.
 func asOf(version int) []string {
-	all := []string{"ALTER TABLE rows DROP COLUMN facts"}
+	all := []string{"DROP INDEX rows_labels"}
+	if version == 4 {
+		return append(all, "PRAGMA user_version = 4")
+	}
+	all = append(all, "ALTER TABLE rows DROP COLUMN facts")
 	if version == 3 {
 		return append(all, "PRAGMA user_version = 3")
 	}
