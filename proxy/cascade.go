@@ -8,6 +8,7 @@ import (
 	"bursar/exchange"
 	"bursar/pricing"
 	"bursar/providers"
+	"bursar/router/certify"
 	"bursar/router/verify"
 )
 
@@ -36,7 +37,7 @@ func (s *Server) check(t *trip, c *exchange.Candidate, answer *providers.Answer)
 		return s.checkStream(t, c, answer)
 	}
 	came := time.Now()
-	failed := s.judge(t, c, answer.Body, s.answerCost(t, c, answer))
+	failed := s.judge(t, answer.Body, s.answerCost(t, c, answer))
 	t.Outcome.Waited = time.Since(came)
 	if failed == "" {
 		t.Outcome.Cascade = exchange.CascadeKept
@@ -77,7 +78,7 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 		if plain, err := providers.PlainOf(r.kept, nil); err != nil {
 			failed = verify.Parses.String()
 		} else {
-			failed = s.judge(t, c, plain, c.Price.Cost(&usage, t.Start))
+			failed = s.judge(t, plain, c.Price.Cost(&usage, t.Start))
 		}
 	}
 	t.Outcome.Waited = time.Since(answer.FirstByte())
@@ -95,28 +96,75 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 	return s.escalate(t, c, d)
 }
 
-// judge makes the checks, and asks the second model if there is one. It returns the check that failed, "" if none did.
-func (s *Server) judge(t *trip, c *exchange.Candidate, body []byte, cost pricing.Nano) (failed string) {
-	k := t.Decision.Cascade
-	verdict := verify.Expect(t.chat).Answer(body, t.using.checks[k])
-	if !verdict.OK {
-		return verdict.Failed.String()
+// judge makes the checks, and asks the second model if its word could change anything. It returns the check that failed, "" if none did.
+func (s *Server) judge(t *trip, body []byte, cost pricing.Nano) (failed string) {
+	k, p := t.Decision.Cascade, t.sample
+	if verdict := verify.Expect(t.chat).Answer(body, t.using.checks[k]); !verdict.OK {
+		failed = verdict.Failed.String()
 	}
-	if k.Second == "" {
+	if p != nil {
+		p.cheap, p.spent, p.failed = bytes.Clone(body), cost, failed != ""
+	}
+	switch {
+	case failed != "":
+		return failed
+	case k.Quality > 0:
+		return s.judgeByCertificate(t, body, cost)
+	case k.Second == "":
 		return ""
 	}
-	second := s.secondOpinion(t)
-	if second == nil {
-		return noAgreement
-	}
-	if verify.Agree(body, second.answer) == verify.Different {
+	if second := s.secondOpinion(t); !s.agrees(t, second, body) {
 		return noAgreement
 	}
 	return ""
 }
 
-// noAgreement is the check that fails when a second model says something else, or nothing in time.
-const noAgreement = "agree_with"
+// Checks that no word of the policy names: a second model says something else, or nothing in time; and what is known of the answer does not
+// suffice for the certificate.
+const (
+	noAgreement = "agree_with"
+	noProof     = "certificate"
+)
+
+// judgeByCertificate keeps what the certificate covers.
+func (s *Server) judgeByCertificate(t *trip, body []byte, cost pricing.Nano) (failed string) {
+	k := t.Decision.Cascade
+	standing := s.labels.standing(t.Identity.Team, k.Route)
+	if standing == nil {
+		return noProof // it was taken back meanwhile
+	}
+	e := certify.Evidence{Cheap: cost, Agree: true}
+	e.Bytes, e.Digits = t.lastMessage()
+	step := certify.Keep
+	if k.Second == "" {
+		if !standing.Keep(&e) {
+			step = certify.Escalate
+		}
+	} else if step = standing.Next(&e); step == certify.Ask || t.sample != nil { // a sample shall know all that there is
+		second := s.secondOpinion(t)
+		if e.Agree = s.agrees(t, second, body); second != nil {
+			e.Checker = second.cost
+		}
+		if step == certify.Ask && !standing.Keep(&e) {
+			step = certify.Escalate
+		}
+	}
+	if step == certify.Escalate {
+		return noProof
+	}
+	return ""
+}
+
+// agrees tells whether a second opinion says nothing against an answer, and notes it where it is a sample.
+func (s *Server) agrees(t *trip, second *beside, body []byte) bool {
+	agree := second != nil && second.says(body)
+	if p := t.sample; p != nil {
+		if p.agree = agree; second != nil {
+			p.checker = second.cost
+		}
+	}
+	return agree
+}
 
 func (s *Server) answerCost(t *trip, c *exchange.Candidate, answer *providers.Answer) pricing.Nano {
 	usage, _ := s.usageOf(t, c, answer)

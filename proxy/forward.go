@@ -96,6 +96,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 			return t.candidate < len(t.Decision.Candidates), unfit
 		}
 	}
+	s.draw(t)
 	if t.checks() && t.Decision.Cascade.Second != "" && t.Decision.Cascade.Quality == 0 {
 		s.askSecond(t)
 	}
@@ -208,7 +209,7 @@ func (s *Server) takePlain(t *trip, c *exchange.Candidate, answer *providers.Ans
 	if t.escalated {
 		t.draft = nil
 	}
-	if t.beside != nil {
+	if t.hears() {
 		t.heard(bytes.Clone(answer.Body))
 	}
 	if answer.Complete() {

@@ -32,7 +32,9 @@ type generation struct {
 	limits     []*limitLine
 	calendar   *budget.Calendar
 	checks     map[*exchange.Cascade]verify.Checks
-	asksBudget bool // some route has a budget_used condition
+	digests    map[*exchange.Cascade]string // of their models and checks
+	samples    bool                         // some route is sampled
+	asksBudget bool                         // some route has a budget_used condition
 }
 
 // Use makes p the policy of the requests that start from now on. Upstreams whose configuration did not change are kept, with
@@ -67,14 +69,15 @@ func (s *Server) Use(p *policy.Policy) error {
 	for _, l := range p.Limits {
 		g.limits = append(g.limits, &limitLine{limit: l})
 	}
-	g.checks = map[*exchange.Cascade]verify.Checks{}
+	g.checks, g.digests = map[*exchange.Cascade]verify.Checks{}, map[*exchange.Cascade]string{}
 	for _, r := range p.Routes {
 		if k := r.Cascade; k != nil {
 			set, err := verify.ParseChecks(k.Checks)
 			if err != nil {
 				return fmt.Errorf("route %q: %w", r.Name, err)
 			}
-			g.checks[k] = set
+			g.checks[k], g.digests[k] = set, digestOf(k)
+			g.samples = g.samples || k.Shadow > 0
 		}
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()
 	}

@@ -43,6 +43,7 @@ func (s *Server) headers(t *trip) {
 		h.Set("x-bursar-dropped", strings.Join(t.dropped, ", "))
 	}
 	t.escalationHeaders()
+	s.certificateHeader(t)
 	h.Set("x-bursar-attempts", strconv.Itoa(t.Outcome.Attempts))
 	t.rateHeaders(nil)
 }

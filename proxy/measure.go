@@ -64,6 +64,7 @@ func (s *Server) measure(t *trip) {
 		scratches.Put(scratch)
 	}
 
+	f.Certified = s.labels.certified(f.Team)
 	f.Conversation = e.Conversation(f.Key)
 	f.Sticky = s.sticky.find(f.Conversation)
 }
@@ -94,6 +95,9 @@ func (s *Server) decide(t *trip) *exchange.Fault {
 	}
 	decision, fault := router.Decide(t.using.policy, &t.Facts)
 	t.Decision = decision
+	if t.endpoint.path != chatCompletions.path { // the checks are of chat completions
+		t.Decision.Cascade = nil
+	}
 	if t.endpoint.input == prompt.Inputs {
 		t.Decision.MaxOutput = 0 // it says nothing
 	}

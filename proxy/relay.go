@@ -40,7 +40,7 @@ func (s *Server) beginRelay(t *trip, answer *providers.Answer) { s.newRelay(t, a
 
 func (s *Server) newRelay(t *trip, answer *providers.Answer) *relay {
 	r := &relay{server: s, trip: t, answer: answer, told: t.teller(), guard: guardOf(t)}
-	if t.keepsAnswers() || t.beside != nil {
+	if t.keepsAnswers() || t.hears() {
 		r.kept = make([]byte, 0, 4<<10)
 	}
 	t.Outcome.Status, t.Outcome.Reason = 200, t.answeredReason()
@@ -62,7 +62,7 @@ func (r *relay) gather(bytes int) {
 // start lets the stream flow.
 func (r *relay) start() {
 	s, t, answer := r.server, r.trip, r.answer
-	if !t.keepsAnswers() && t.beside == nil {
+	if !t.keepsAnswers() && !t.hears() {
 		r.kept = nil
 	}
 	if t.seat != nil {
@@ -252,7 +252,7 @@ func (r *relay) CloseWithError(err error) error {
 	out.Method = method
 	r.server.price(t, usage)
 	r.server.calibrate(t)
-	if t.beside != nil && whole {
+	if whole && t.hears() && r.kept != nil {
 		if plain, err := providers.PlainOf(r.kept, nil); err == nil {
 			t.heard(plain)
 		}

@@ -54,6 +54,8 @@ func (s *Server) route(ctx *fasthttp.RequestCtx) {
 		s.serve(ctx, completions)
 	case "/v1/embeddings":
 		s.serve(ctx, embeddings)
+	case "/v1/feedback":
+		s.feedback(ctx)
 	case "/v1/bursar/false-hit":
 		s.falseHit(ctx)
 	default:

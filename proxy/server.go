@@ -43,8 +43,11 @@ type Server struct {
 	alone    alone
 	renewing refreshes
 	besides  besides
-	diary    diary
-	reports  reports
+	labels   labels
+
+	judgements reports
+	diary      diary
+	reports    reports
 
 	calibration tokens.Calibration
 	lengths     tokens.Lengths    // how long answers get, by route and target
@@ -97,6 +100,7 @@ type Options struct {
 	IdleTimeout time.Duration // between requests on a kept-alive connection; default 120 s
 	SlowClient  time.Duration // one write to a client that does not read; default 30 s
 	HoldLease   time.Duration // how long a hold outlives the gateway that took it, before it expires into spend; default 90 s
+	Sources     []Labels      // where judgements of answers are read from, beside this gateway's own ledger
 	Embedded    bool          // the budget store is in this process: it settles at once, and is restored from the ledger
 	Observe     []func(*exchange.Exchange)
 	Warn        func(what string, err error) // faults of the house that no client hears of
@@ -152,6 +156,7 @@ func New(rooms Rooms, options Options) *Server {
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, semantic: rooms.Semantic, budgets: rooms.Budgets, ledger: rooms.Ledger,
 		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), recovered: make(chan struct{}), upstreams: map[string]*providers.Upstream{},
 	}
+	s.labels, s.Sources = newLabels(), append([]Labels{s.ledger}, s.Sources...)
 	if s.Gateway == "" {
 		s.Gateway = rand.Text()
 	}
@@ -168,6 +173,7 @@ func New(rooms Rooms, options Options) *Server {
 	s.running.Go(s.settleQueued)
 	s.running.Go(func() { s.keepLeases(ctx) })
 	s.running.Go(func() { s.sweep(ctx) })
+	s.running.Go(func() { s.keepStandings(ctx) })
 	s.running.Go(func() { s.restoreLost(ctx) })
 	s.running.Go(func() { s.relearnLengths(ctx) })
 	if s.Embedded {

@@ -132,6 +132,7 @@ func (s *Server) end(t *trip) {
 	}
 	if t.beside == nil {
 		s.diary.note(t)
+		s.endSample(t)
 	}
 	for _, observe := range s.Observe {
 		observe(&t.Exchange)

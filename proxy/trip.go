@@ -47,6 +47,8 @@ type trip struct {
 	escalated    bool    // a cheap answer failed its checks
 	draft        *draft  // that answer
 	second       chan *beside
+	drawn        bool         // whether it is a sample is decided
+	sample       *sample      // nil if it is none
 	wastedTokens int64        // of the prompt and the answer that were wasted, if more is known than the prompt
 	fee          pricing.Nano // what cheap answers that failed have cost; part of sunk
 

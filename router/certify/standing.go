@@ -1,7 +1,9 @@
 package certify
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"bursar/pricing"
@@ -164,4 +166,21 @@ func (f *fold) saves(threshold float64, from, to int) bool {
 func (w *Workload) norm(e *Evidence) Shape {
 	w.norms.See(e)
 	return w.norms.Shape(e)
+}
+
+// Text says what is certified: "quality >= 98 % (n=412, 95 %), valid to 2026-12-26T12:00:00Z".
+func (s *Standing) Text(t Terms) string {
+	promise := fmt.Sprintf("quality >= %s %%", percent(t.Target))
+	switch {
+	case s.Valid():
+		return fmt.Sprintf("%s (n=%d, %s %%), valid to %s", promise, s.Labels, percent(t.Confidence), s.Until.UTC().Format(time.RFC3339))
+	case !s.Revoked.IsZero():
+		return fmt.Sprintf("%s not certified (n=%d), taken back %s", promise, s.Samples, s.Revoked.UTC().Format(time.RFC3339))
+	default:
+		return fmt.Sprintf("%s not certified (n=%d)", promise, s.Samples)
+	}
+}
+
+func percent(share float64) string {
+	return strconv.FormatFloat(math.Round(share*1e6)/1e4, 'f', -1, 64)
 }

@@ -12,10 +12,16 @@ import (
 // Book holds labels, and says how routes stand by them. It is safe for concurrent use.
 type Book struct {
 	mu    sync.Mutex
-	known map[string]time.Time // ids of labels
+	known map[string]known // by the ids of labels
 	lines map[Line]*line
 	loose map[string]tally // scores of answers, whether they are of pairs or not
 	aged  time.Time        // when old labels were last dropped
+}
+
+// known is a label that was taken in.
+type known struct {
+	at    time.Time
+	score *float64 // nil of a pair
 }
 
 // Line is one route of one team.
@@ -54,13 +60,13 @@ func (b *Book) Add(l *Label, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.age(now)
-	if _, known := b.known[l.ID]; known || now.Sub(l.At) > Horizon || len(b.known) >= mostKnown {
+	if _, have := b.known[l.ID]; have || now.Sub(l.At) > Horizon || len(b.known) >= mostKnown {
 		return false
 	}
 	if b.known == nil {
-		b.known, b.lines, b.loose = map[string]time.Time{}, map[Line]*line{}, map[string]tally{}
+		b.known, b.lines, b.loose = map[string]known{}, map[Line]*line{}, map[string]tally{}
 	}
-	b.known[l.ID] = l.At
+	b.known[l.ID] = known{l.At, l.Score}
 	if l.Score != nil {
 		t := b.loose[l.Of]
 		b.loose[l.Of] = tally{t.sum + *l.Score, t.n + 1, l.At}
@@ -80,12 +86,14 @@ func (b *Book) Add(l *Label, now time.Time) bool {
 	return true
 }
 
-// Knows tells whether a label was taken in.
-func (b *Book) Knows(id string) bool {
+// Score returns the score of a label that was taken in. False: there is none, or it is of a pair.
+func (b *Book) Score(id string) (float64, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, known := b.known[id]
-	return known
+	if k := b.known[id]; k.score != nil {
+		return *k.score, true
+	}
+	return 0, false
 }
 
 // age drops what is older than the horizon, now and then.
@@ -95,8 +103,8 @@ func (b *Book) age(now time.Time) {
 	}
 	b.aged = now
 	old := now.Add(-Horizon)
-	for id, at := range b.known {
-		if at.Before(old) {
+	for id, k := range b.known {
+		if k.at.Before(old) {
 			delete(b.known, id)
 		}
 	}
