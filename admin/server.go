@@ -30,8 +30,10 @@ type Deps struct {
 	Report  func(context.Context) (*ledger.Statement, error)
 	Budgets func(context.Context) ([]Budget, error)
 	Limits  func(context.Context) ([]Limit, error)
-	Cache   Cache
-	Version string
+	// Certificates are of the routes whose cheap answers need one.
+	Certificates func() []Certificate
+	Cache        Cache
+	Version      string
 }
 
 // Budget is how one budget stands in its current window.
@@ -103,6 +105,7 @@ func New(deps Deps) *Server {
 	mux.HandleFunc("GET /admin/budgets", s.budgets)
 	mux.HandleFunc("GET /admin/limits", s.limits)
 	mux.HandleFunc("GET /admin/report", s.report)
+	mux.HandleFunc("GET /admin/certificates", s.certificates)
 	mux.HandleFunc("GET /admin/cache", s.cacheStats)
 	mux.HandleFunc("GET /admin/cache/why", s.cacheWhy)
 	mux.HandleFunc("POST /admin/cache/purge", s.cachePurge)

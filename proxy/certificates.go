@@ -27,6 +27,7 @@ type labels struct {
 	book     samples.Book
 	snapshot atomic.Pointer[standings]
 	news     chan struct{}
+	down     bool // some could not be read the last time; of the goroutine that reads
 }
 
 // standings is how routes stand with teams, at a moment.
@@ -101,7 +102,7 @@ func (s *Server) keepStandings(ctx context.Context) {
 
 // readLabels takes in what the ledgers have. False: not all could be read.
 func (s *Server) readLabels(ctx context.Context, since time.Time) bool {
-	fine := true
+	fine, warned := true, s.labels.down
 	for _, from := range s.Sources {
 		err := from.Labels(ctx, since, func(r *ledger.Row) error {
 			said, err := samples.ParseSaid(r.Facts)
@@ -113,10 +114,12 @@ func (s *Server) readLabels(ctx context.Context, since time.Time) bool {
 			return ctx.Err()
 		})
 		if err != nil && ctx.Err() == nil {
-			s.Warn("read what is known of answers", err)
-			fine = false
+			if fine = false; !warned { // once, until it works again
+				s.Warn("read what is known of answers", err)
+			}
 		}
 	}
+	s.labels.down = !fine
 	return fine
 }
 

@@ -1,6 +1,7 @@
 // Command routing measures how much of the premium bill the router saves at a certified quality, beside routers that know less.
 //
 //	go run ./bench/routing -data FILE       certified cut at 98 % quality
+//	go run ./bench/routing -data FILE -live DIR  the same questions through a real gateway, beside the outcomes
 //	go run ./bench/routing -routellm DIR    prompt-only routing on RouteLLM's own test sets
 //
 // FILE has one question a line: its workload, the scores and the costs of a cheap, a checking and a premium model, whether the first two agree,
@@ -18,6 +19,7 @@ func main() {
 	data := flag.String("data", "", "file of recorded outcomes")
 	splits := flag.Int("splits", 200, "random splits to calibrate and test on")
 	dir := flag.String("routellm", "", "folder with routellm_mmlu.jsonl, routellm_gsm8k.jsonl and routellm_mtbench.jsonl")
+	answers := flag.String("live", "", "folder with the answers of the questions in -data (zeroeval_*.jsonl): run them through a real gateway")
 	repeats := flag.Int("repeats", 10, "draws of labels from RouteLLM's sets")
 	flag.Parse()
 	if *dir != "" {
@@ -27,19 +29,22 @@ func main() {
 		}
 		return
 	}
-	if err := run(*data, *splits); err != nil {
+	if err := run(*data, *splits, *answers); err != nil {
 		fmt.Fprintf(os.Stderr, "routing: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(data string, splits int) error {
+func run(data string, splits int, answers string) error {
 	if data == "" {
 		return fmt.Errorf("name a file of recorded outcomes with -data")
 	}
 	m, err := readMix(data)
 	if err != nil {
 		return err
+	}
+	if answers != "" {
+		return live(os.Stdout, m, answers)
 	}
 	return certified(os.Stdout, m, splits)
 }

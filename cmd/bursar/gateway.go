@@ -49,6 +49,7 @@ type gateway struct {
 	name     string          // in its fleet
 	shipper  *ledger.Shipper // nil without a fleet's Postgres
 	audit    *selfAudit
+	labels   *fleetLabels // nil without a fleet's Postgres
 	events   *events.Sender
 
 	detector *events.Detector
@@ -95,6 +96,11 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if err := g.openSemantic(); err != nil {
 		return g, err
 	}
+	var sources []proxy.Labels
+	if o.postgres != "" {
+		g.labels = &fleetLabels{url: o.postgres}
+		sources = append(sources, g.labels)
+	}
 	g.proxy = proxy.New(proxy.Rooms{
 		Keys: g.keys, Counter: counter, Cache: g.stores.cache, Semantic: g.semantic, Budgets: g.stores.budgets, Ledger: g.ledger,
 	}, proxy.Options{
@@ -104,6 +110,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		Warn:    g.warn,
 		Budget:  g.budgetReached,
 		Limit:   g.limitReached,
+		Sources: sources,
 	})
 	watching, unwatch := context.WithCancel(context.Background())
 	g.unwatch = unwatch
@@ -114,7 +121,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		return g, err
 	}
 	g.admin = admin.New(admin.Deps{
-		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Cache: g.cacheDeps(), Limits: g.limits, Version: buildVersion(),
+		Metrics: g.metrics, Policy: g.proxy.Policy, Reload: g.reload, Ready: g.ready, Report: g.report, Budgets: g.budgets, Cache: g.cacheDeps(), Limits: g.limits, Certificates: g.certificates, Version: buildVersion(),
 	})
 	if err := g.ship(g.name); err != nil {
 		return g, err
@@ -199,6 +206,9 @@ func (g *gateway) close(ctx context.Context) error {
 	}
 	g.stores.close()
 	g.audit.close()
+	if g.labels != nil {
+		g.labels.close()
+	}
 	if g.shipper != nil {
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shipPatience)
 		defer cancel()
@@ -362,6 +372,7 @@ func scopeOf(s *policy.Who) admin.Scope {
 }
 
 func (g *gateway) gauges() {
+	g.metrics.Certificates(g.certificates)
 	g.metrics.CacheStore(g.stores.cache.Stats)
 	g.metrics.Semantic(g.semantic.Stats)
 	g.metrics.Events(func() map[string]admin.EventTally {

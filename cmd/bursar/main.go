@@ -51,6 +51,7 @@ func commands() []command {
 		{"count", "-model M FILE", "count a file's tokens as the model does", count},
 		{"trim", "-policies F -model M [-json] FILE", "tell what the policy's trims would do to a chat request, and to its cost", trim},
 		{"cache", "stats | why REQUEST_ID | purge -team T|-route R|-model M|-tag N=V|-namespace N|-all | false-hit REQUEST_ID|CACHE_KEY [-admin ADDR] [-json]", "look at the answer cache of a running gateway; take answers out of it", cacheCommand},
+		{"certificates", "[-admin ADDR] [-json]", "which routes' cheap answers are certified, for which teams, until when", certificatesCommand},
 		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
 		{"events", "test -policies F", "send a test event to the policy's webhooks", eventsCommand},
 		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
