@@ -1,22 +1,32 @@
 package exchange
 
-import "time"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 // Trim is how far a prompt may be trimmed. The zero value trims nothing.
 type Trim struct {
-	MaxPromptTokens   int64 // drop oldest turns until the prompt fits; 0 is no limit
-	KeepLastTurns     int   // never drop these; at least 1
-	EvenIfDearer      bool  // drop turns also where that costs more than it saves
-	MinifyToolResults bool  // compact JSON in tool results
-	TidyToolResults   bool  // take colours, white space at the ends of lines and runs of empty lines out of tool results that are no JSON
-	DedupeToolResults bool  // a note in the place of a tool result that repeats an earlier one
-	StripHTML         bool  // the text of tool results that are pages of HTML
-	ElideBase64       int64 // a note in the place of runs of base64 in tool results, from so many bytes on; 0 is never
+	MaxPromptTokens   int64     // drop oldest turns until the prompt fits; 0 is no limit
+	KeepLastTurns     int       // never drop these; at least 1
+	EvenIfDearer      bool      // drop turns also where that costs more than it saves
+	MinifyToolResults bool      // compact JSON in tool results
+	TidyToolResults   bool      // take colours, white space at the ends of lines and runs of empty lines out of tool results that are no JSON
+	DedupeToolResults bool      // a note in the place of a tool result that repeats an earlier one
+	StripHTML         bool      // the text of tool results that are pages of HTML
+	Squeezes          *Squeezes // shorter texts for system prompts; nil for none
+	ElideBase64       int64     // a note in the place of runs of base64 in tool results, from so many bytes on; 0 is never
 }
 
-// EditsToolResults tells whether it does anything to tool results that stay.
-func (t *Trim) EditsToolResults() bool {
-	return t.MinifyToolResults || t.TidyToolResults || t.DedupeToolResults || t.StripHTML || t.ElideBase64 > 0
+// Squeezes are reviewed texts that go out in the place of system prompts. They are made when a policy loads and never change.
+type Squeezes struct {
+	Digest string                       // tells texts apart, for cache keys
+	Texts  map[[sha256.Size]byte]string // by the SHA-256 of the text that each stands for
+}
+
+// Edits tells whether it does anything to messages that stay.
+func (t *Trim) Edits() bool {
+	return t.Squeezes != nil || t.MinifyToolResults || t.TidyToolResults || t.DedupeToolResults || t.StripHTML || t.ElideBase64 > 0
 }
 
 // mostCalls is how many more calls of a conversation it may take until dropping turns has paid. In recorded conversations of agents it paid

@@ -357,11 +357,26 @@ type routeEntry struct {
 	Cache choice `key:"cache" one:"on off refresh read" usual:"on if the policy caches"`
 	// How long answers to these requests may be given again.
 	CacheTTL span `key:"cache_ttl" usual:"the ttl of cache.exact" like:"10m"`
+	// Shorter texts for system prompts of these requests, each read and approved by a person. `bursar squeeze` proposes them.
+	Squeeze list[squeezeEntry] `key:"squeeze"`
 	// End a streamed answer that only repeats itself: once its tail is one piece of at most 4,096 bytes that has come so many times in a row, over at least
 	// 2,048 bytes. Its last chunk has the finish reason `length`, and says `"bursar":{"ended":"repetition"}`.
 	StopRepetitionAfter whole `key:"stop_repetition_after" least:"10" most:"100000" usual:"never" like:"30"`
 	// `observe` logs what the route would do and changes nothing.
 	Mode choice `key:"mode" one:"enforce observe" usual:"enforce"`
+}
+
+// A text that goes out in the place of a system prompt which is exactly the one that the digest is of: a prompt that was changed since it was read goes out as it
+// is. What is marked for a cache by the client or is made of several parts is never replaced.
+type squeezeEntry struct {
+	At place
+
+	// SHA-256 of the system prompt's text as the application sends it, in hexadecimal digits.
+	SHA256 text `key:"sha256" need:"yes"`
+	// The text instead.
+	To prose `key:"to" need:"yes"`
+	// Who has read both, and when.
+	Reviewed text `key:"reviewed" need:"yes" like:"ann@example.com, 2026-11-20"`
 }
 
 // What a request must meet. Comparisons are written "< 1500", ">= 0.7", "1000..2000" (both ends included) or as the number

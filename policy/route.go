@@ -2,6 +2,8 @@ package policy
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -20,7 +22,8 @@ type Route struct {
 	Observe  bool               // log what it would do, change nothing
 	// StopRepeats is after how many repetitions of one piece a streamed answer is ended; 0 is never.
 	StopRepeats int
-	Line        int // where it stands in the file
+	Squeezes    *exchange.Squeezes // shorter texts for system prompts; nil if the route has none
+	Line        int                // where it stands in the file
 }
 
 func (c *compiler) routes() {
@@ -58,6 +61,7 @@ func (c *compiler) routes() {
 
 func (c *compiler) route(file *routeEntry, where string) *Route {
 	r := &Route{Name: file.Name.value, Line: file.At.line, Observe: file.Mode.value == "observe", When: c.when(file.When, where+".when"), StopRepeats: int(file.StopRepetitionAfter.value)}
+	r.Squeezes = c.squeezes(&file.Squeeze)
 	if file.To.value != Asked {
 		r.To = c.model(file.To, where+".to", Asked)
 	}
@@ -89,4 +93,31 @@ func cacheMode(word string) exchange.CacheMode {
 	default:
 		return exchange.CacheOn
 	}
+}
+
+// squeezes reads the reviewed texts of a route, nil if there are none.
+func (c *compiler) squeezes(file *list[squeezeEntry]) *exchange.Squeezes {
+	if len(file.items) == 0 {
+		return nil
+	}
+	all := &exchange.Squeezes{Texts: make(map[[sha256.Size]byte]string, len(file.items))}
+	whole := sha256.New()
+	for i := range file.items {
+		s := &file.items[i]
+		if !s.SHA256.ok || !s.To.ok {
+			continue // told already
+		}
+		digest, err := hex.DecodeString(s.SHA256.value)
+		if err != nil || len(digest) != sha256.Size {
+			c.problem(s.SHA256.at, "run `bursar squeeze`, which prints the row of a system prompt", "squeeze.sha256 is not 64 hexadecimal digits")
+			continue
+		}
+		if _, twice := all.Texts[[sha256.Size]byte(digest)]; twice {
+			c.problem(s.SHA256.at, "keep one of the two", "the route has a text for this system prompt already")
+		}
+		all.Texts[[sha256.Size]byte(digest)] = s.To.value
+		fmt.Fprintf(whole, "%x %d %s", digest, len(s.To.value), s.To.value)
+	}
+	all.Digest = hex.EncodeToString(whole.Sum(nil)[:8])
+	return all
 }

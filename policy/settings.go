@@ -133,6 +133,9 @@ func (s *settings) route(path string, r *Route) {
 	s.add(path+".to", to)
 	s.add(path+".cache", r.Cache.String())
 	s.add(path+".mode", modeText(r.Observe))
+	if r.Squeezes != nil {
+		s.add(path+".squeeze", fmt.Sprintf("%d texts, %s", len(r.Squeezes.Texts), r.Squeezes.Digest))
+	}
 	if r.StopRepeats > 0 {
 		s.add(path+".stop_repetition_after", strconv.Itoa(r.StopRepeats))
 	}

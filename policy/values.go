@@ -88,6 +88,25 @@ func example(f field) string {
 	return ""
 }
 
+// prose is a text of any number of lines.
+type prose struct{ text }
+
+func (p *prose) read(d *decoder, n *yaml.Node, f field) {
+	s, ok := p.scalar(d, n, f, "text", example(f))
+	if !ok {
+		return
+	}
+	if s == "" {
+		d.problem(p.at, example(f), "%s is empty", f.called())
+		return
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f }) {
+		d.problem(p.at, "take it out", "%s contains a control character", f.called())
+		return
+	}
+	p.value, p.ok = s, true
+}
+
 // choice is one of a few words.
 type choice struct{ text }
 

@@ -12,16 +12,17 @@ import (
 
 // edit replaces the text of one piece of a tool message.
 type edit struct {
-	message int
-	repeats int           // the message whose text stands for this one's, -1 if it stands by itself
-	span    jsonspan.Span // the text in the body, between its quotes
-	escaped bool
-	plain   jsonspan.Span // the new text, in plan.text
-	quoted  jsonspan.Span // the same as JSON with its quotes, in plan.text
-	saved   int64         // tokens
+	message  int
+	repeats  int           // the message whose text stands for this one's, -1 if it stands by itself
+	span     jsonspan.Span // the text in the body, between its quotes
+	escaped  bool
+	squeezed bool          // a reviewed text stands for a system prompt
+	plain    jsonspan.Span // the new text, in plan.text
+	quoted   jsonspan.Span // the same as JSON with its quotes, in plan.text
+	saved    int64         // tokens
 }
 
-// tidy plans the edits of tool results. Each depends on the message itself and, if it repeats an earlier one, on that one: what is edited
+// tidy plans the edits of tool results, and of system prompts that were reviewed. Each depends on the message itself and, if it repeats an earlier one, on that one: what is edited
 // once is edited in the same way in every turn, so the provider's prompt cache keeps hitting.
 func (e *Envelope) tidy(c *tokens.Counter, f tokens.Family, t *exchange.Trim) {
 	p := &e.plan
@@ -32,6 +33,9 @@ func (e *Envelope) tidy(c *tokens.Counter, f tokens.Family, t *exchange.Trim) {
 	}
 	for i := range e.messages {
 		m := &e.messages[i]
+		if m.role == roleSystem && t.Squeezes != nil {
+			e.squeeze(c, f, t.Squeezes, i)
+		}
 		if m.role != roleTool {
 			continue
 		}
@@ -51,6 +55,22 @@ func (e *Envelope) tidy(c *tokens.Counter, f tokens.Family, t *exchange.Trim) {
 			e.tidyText(c, f, t, edit)
 		}
 	}
+}
+
+// squeeze plans to put a reviewed text in the place of a system prompt, if it is byte for byte the one that was read.
+func (e *Envelope) squeeze(c *tokens.Counter, f tokens.Family, s *exchange.Squeezes, index int) {
+	m := &e.messages[index]
+	if m.sealed || m.pieces.End-m.pieces.Start != 1 || e.pieces[m.pieces.Start].kind != pieceText {
+		return
+	}
+	piece := &e.pieces[m.pieces.Start]
+	text, ok := s.Texts[sha256.Sum256(e.textOf(piece.span, piece.escaped))]
+	if !ok {
+		return
+	}
+	from := len(e.plan.text)
+	e.plan.text = append(e.plan.text, text...)
+	e.accept(c, f, edit{message: index, repeats: -1, squeezed: true, span: piece.span, escaped: piece.escaped}, from)
 }
 
 // dedupeFloor is the shortest text, in bytes, that is worth a note in its place.

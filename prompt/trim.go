@@ -13,25 +13,26 @@ import (
 type TrimPlan struct {
 	Removed  int64 // prompt tokens removed, counted for the target that the trim was planned for
 	Messages int   // messages dropped
-	Edited   int   // tool results shortened
+	Edited   int   // messages shortened: tool results, system prompts
 	Over     bool  // the prompt is still longer than the limit, and nothing more may be dropped
 
 	before int // messages before this one are dropped, but for those of the system
 	edits  []edit
 }
 
-// Edit is one tool result that a trim shortens.
+// Edit is one message that a trim shortens.
 type Edit struct {
 	Message int   // its index among the messages
 	Repeats int   // the message that it repeats, -1 if it is only shortened
+	System  bool  // it is a system prompt, and a reviewed text stands for it
 	Saved   int64 // tokens
 }
 
-// Edits lists the tool results that the plan shortens.
+// Edits lists the messages that the plan shortens.
 func (t *TrimPlan) Edits() []Edit {
 	all := make([]Edit, len(t.edits))
 	for i, e := range t.edits {
-		all[i] = Edit{e.message, e.repeats, e.saved}
+		all[i] = Edit{e.message, e.repeats, e.squeezed, e.saved}
 	}
 	return all
 }
@@ -79,7 +80,7 @@ func (e *Envelope) Trim(c *tokens.Counter, target Target, t exchange.Trim) TrimP
 	if e.input != Messages {
 		return planned
 	}
-	if t.EditsToolResults() {
+	if t.Edits() {
 		e.tidy(c, target.Family, &t)
 		planned.edits, planned.Edited = e.plan.edits, len(e.plan.edits)
 		for i := range planned.edits {
@@ -126,7 +127,7 @@ func (e *Envelope) surviving(before int) (edits []edit, restored int64) {
 	p.kept = p.kept[:0]
 	for _, edit := range p.edits {
 		switch {
-		case edit.message < before: // dropped: it needs no edit
+		case edit.message < before && e.messages[edit.message].role != roleSystem: // dropped: it needs no edit
 		case edit.repeats >= 0 && edit.repeats < before:
 			restored += edit.saved
 		default:

@@ -16,7 +16,7 @@ import (
 func (t *trip) cacheKey() cache.Key {
 	builder := cache.NewKey(t.using.policy.Cache.Scope.Key(&t.Facts)).
 		Part(t.using.policy.Cache.Namespace).Part(t.namespace).Part(t.endpoint.path).
-		Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
+		Part(t.Decision.Model).Part(t.servedBy()).Part(t.trims())
 	if t.endpoint.input == prompt.Prompts { // a kept text completion is given in its own form alone
 		builder.Part(strconv.FormatBool(t.Facts.Stream))
 	}
@@ -25,6 +25,14 @@ func (t *trip) cacheKey() cache.Key {
 	}
 	t.envelope.CanonicalKey(builder.Request())
 	return builder.Key()
+}
+
+// trims are how the prompt is trimmed before it is sent.
+func (t *trip) trims() string {
+	if s := t.Decision.Trim.Squeezes; s != nil {
+		return t.using.trims + " squeezed " + s.Digest
+	}
+	return t.using.trims
 }
 
 // changing are those of the headers passed on that may change an answer. The others are for tracing.

@@ -71,7 +71,7 @@ func (s *Server) comparable(t *trip) bool {
 	builder := cache.NewKey(scope).
 		Part("semantic").Part(embed.Default().Version()).Part(strconv.FormatUint(mark.Epoch, 36)).
 		Part(t.using.policy.Cache.Namespace).Part(t.namespace).
-		Part(t.Decision.Model).Part(t.servedBy()).Part(t.using.trims)
+		Part(t.Decision.Model).Part(t.servedBy()).Part(t.trims())
 	for _, name := range changing {
 		builder.Bytes(t.ctx.Request.Header.Peek(name))
 	}

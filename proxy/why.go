@@ -78,7 +78,7 @@ func (t *trip) keyParts(dst []part) []part {
 	text("namespace", t.using.policy.Cache.Namespace+"\n"+t.namespace)
 	text("model decided for", t.Decision.Model)
 	text("targets that serve it", t.servedBy())
-	text("trim", t.using.trims)
+	text("trim", t.trims())
 	for _, name := range changing {
 		add(name+" header", t.ctx.Request.Header.Peek(name))
 	}

@@ -64,6 +64,7 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 			return exchange.Decision{Reason: exchange.ReasonInternal}, noRoute(p)
 		}
 		d.Rule, d.Cache, d.CacheTTL, d.StopRepeats = route.Name, route.Cache, route.CacheTTL, route.StopRepeats
+		d.Trim.Squeezes = route.Squeezes
 		model, d.Reason = destination(p, f, route, asked)
 		if asked == nil && !route.When.AsksBudget() {
 			if staying := stay(p, f, model, t); staying != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 
 	"bursar/exchange"
 	"bursar/policy"
@@ -34,6 +35,7 @@ func trim(p *program, args []string) error {
 	f := p.flags("trim")
 	file := f.String("policies", "policies.yaml", "policy file")
 	model := f.String("model", "", "model of the policy, or provider/model; default is the request's own")
+	route := f.String("route", "", "route whose reviewed system prompts count, too")
 	asJSON := f.Bool("json", false, "print JSON")
 	f.Bool("explain", true, "what it always does")
 	rest, err := p.parse(f, args)
@@ -55,27 +57,53 @@ func trim(p *program, args []string) error {
 	if err := e.Read(text); err != nil {
 		return fmt.Errorf("%s: %w", rest[0], err)
 	}
-	if *model == "" {
-		*model = e.Model()
+	served, err := servedBy(loaded, *file, *model, &e)
+	if err != nil {
+		return err
 	}
-	served, ok := loaded.Resolve(*model)
-	switch {
-	case ok:
-	case *model == "auto":
-		served = loaded.Default
-	default:
-		return fmt.Errorf("model %q is not in %s; name one of its models, or provider/model, with -model", *model, *file)
+	trims, err := trimsOf(loaded, *route)
+	if err != nil {
+		return err
 	}
 	counter, err := tokens.New()
 	if err != nil {
 		return err
 	}
-	told := p.trimFor(&e, counter, loaded.Trim, served.Use[0])
+	told := p.trimFor(&e, counter, trims, served.Use[0])
 	if *asJSON {
 		return json.NewEncoder(p.out).Encode(told)
 	}
 	told.print(p)
 	return nil
+}
+
+// servedBy returns the model that a request is for, by a name that was given or its own.
+func servedBy(loaded *policy.Policy, file, model string, e *prompt.Envelope) (*policy.Model, error) {
+	if model == "" {
+		model = e.Model()
+	}
+	served, ok := loaded.Resolve(model)
+	switch {
+	case ok:
+		return served, nil
+	case model == policy.Auto:
+		return loaded.Default, nil
+	}
+	return nil, fmt.Errorf("model %q is not in %s; name one of its models, or provider/model, with -model", model, file)
+}
+
+// trimsOf returns the policy's trims, with the reviewed texts of a route.
+func trimsOf(loaded *policy.Policy, route string) (exchange.Trim, error) {
+	trims := loaded.Trim
+	if route == "" {
+		return trims, nil
+	}
+	at := slices.IndexFunc(loaded.Routes, func(r *policy.Route) bool { return r.Name == route })
+	if at < 0 {
+		return trims, fmt.Errorf("the policy has no route %q", route)
+	}
+	trims.Squeezes = loaded.Routes[at].Squeezes
+	return trims, nil
 }
 
 func (p *program) trimFor(e *prompt.Envelope, counter *tokens.Counter, t exchange.Trim, c *exchange.Candidate) *trimmed {
@@ -104,11 +132,14 @@ func (p *program) trimFor(e *prompt.Envelope, counter *tokens.Counter, t exchang
 func (t *trimmed) print(p *program) {
 	fmt.Fprintf(p.out, "%s: %d prompt tokens (%s), %d removed\n", t.Target, t.Tokens, t.Method, t.Removed)
 	for _, e := range t.Edits {
-		what := "shortened"
+		of, what := "tool result", "shortened"
+		if e.System {
+			of, what = "system prompt", "a reviewed text in its place"
+		}
 		if e.Repeats >= 0 {
 			what = fmt.Sprintf("repeats message %d: a note in its place", e.Repeats+1)
 		}
-		fmt.Fprintf(p.out, "  message %d: tool result, %s, %d tokens less\n", e.Message+1, what, e.Saved)
+		fmt.Fprintf(p.out, "  message %d: %s, %s, %d tokens less\n", e.Message+1, of, what, e.Saved)
 	}
 	if t.Dropped > 0 {
 		fmt.Fprintf(p.out, "  %d messages of the oldest turns dropped, to get below %d tokens\n", t.Dropped, t.Limit)

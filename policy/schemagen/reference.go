@@ -105,6 +105,8 @@ func (d *description) leafLooks(f field) string {
 		return one
 	}
 	switch f.kind {
+	case "prose":
+		return "text, of any number of lines"
 	case "text":
 		return refers("text")
 	case "words":

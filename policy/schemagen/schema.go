@@ -142,7 +142,7 @@ func (f field) exampleJSON() (any, bool) {
 	if like == "" || strings.ContainsAny(like, "[{") {
 		return nil, false
 	}
-	if f.kind == "text" || f.kind == "words" || f.kind == "span" || f.kind == "hours" || f.kind == "date" || f.kind == "comparison" && like != "true" {
+	if f.kind == "text" || f.kind == "prose" || f.kind == "words" || f.kind == "span" || f.kind == "hours" || f.kind == "date" || f.kind == "comparison" && like != "true" {
 		return like, true
 	}
 	return json.RawMessage(like), json.Valid([]byte(like))
@@ -162,7 +162,7 @@ func (d *description) kindSchema(f field) (object, error) {
 	word := object{{"type", []string{"string", "number"}}}
 	pattern := func(p string) object { return object{{"type", "string"}, {"pattern", p}} }
 	switch f.kind {
-	case "text":
+	case "text", "prose":
 		return word, nil
 	case "words":
 		list := object{{"type", "array"}, {"items", word}, {"minItems", 1}, {"uniqueItems", true}}
