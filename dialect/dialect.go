@@ -66,6 +66,8 @@ type Header struct{ Name, Value string }
 type Options struct {
 	Drop    bool // drop what cannot be carried, and say so; else it is a fault
 	Foreign bool // the client speaks another API than chat completions
+
+	Reasoning bool // a vendor of chat completions takes back what its model has thought, as text
 }
 
 // Find returns a dialect by its name in the policy. Nil, true is openai, or azure, which need no translation.

@@ -13,7 +13,7 @@ import (
 // only our own dialects know. Of those, hints of caching are left out silently; earlier thinking that another model cannot read, and the mark of
 // a failed tool, are named but never refused; what the client's own API alone can do is lost, as of any target.
 func Plain(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
-	p := plain{losses: losses{dialect: "openai", drop: o.Drop}}
+	p := plain{losses: losses{dialect: "openai", drop: o.Drop}, reasons: o.Reasoning}
 	if err := json.Unmarshal(body, &p.members); err != nil {
 		return nil, nil, malformed("body", "a chat completion: "+err.Error())
 	}
@@ -40,6 +40,7 @@ type plain struct {
 	members  members
 	in, out  []members
 	pictures []any // of the tool messages that went before
+	reasons  bool  // earlier reasoning stays
 	losses   losses
 }
 
@@ -51,7 +52,7 @@ func (p *plain) message(m members, i int) {
 		p.showPictures()
 	}
 	for _, name := range []string{"thinking_blocks", "reasoning_content", "is_error", "images", "extra_content"} {
-		if _, has := m[name]; has {
+		if _, has := m[name]; has && !(name == "reasoning_content" && p.reasons) {
 			p.losses.note(name)
 			delete(m, name)
 		}
@@ -73,7 +74,7 @@ func (p *plain) message(m members, i int) {
 		m["content"] = encode(nil, p.parts(parts, role, at))
 	}
 	if role == "assistant" && i == len(p.in)-1 {
-		p.losses.lose(at + ", an answer to go on with")
+		p.losses.lose(at + ".prefill") // an answer to go on with
 	}
 	p.out = append(p.out, m)
 }

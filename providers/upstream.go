@@ -192,6 +192,7 @@ func (u *Upstream) Carry(body []byte, o dialect.Options) (carried []byte, droppe
 	case u.dialect != nil:
 		return u.dialect.Request(body, o)
 	case o.Foreign:
+		o.Reasoning = u.cfg.Quirks.Reasoning != "" && u.cfg.Quirks.Reasoning != "none"
 		if body, dropped, fault = dialect.Plain(body, o); fault != nil {
 			return nil, nil, fault
 		}
