@@ -87,15 +87,13 @@ type googleUsage struct {
 	Total      int64 `json:"totalTokenCount"`
 }
 
-func googleUsageOf(u *chatUsage) *googleUsage {
+func googleUsageOf(u *hubUsage) *googleUsage {
 	if u == nil {
 		return nil
 	}
 	out := &googleUsage{Prompt: u.Prompt, Cached: u.Details.Cached, Candidates: u.Completion, Total: u.Prompt + u.Completion}
-	if u.Answer != nil {
-		out.Thoughts = min(u.Answer.Reasoning, u.Completion)
-		out.Candidates -= out.Thoughts
-	}
+	out.Thoughts = min(u.Answer.Reasoning, u.Completion)
+	out.Candidates -= out.Thoughts
 	return out
 }
 

@@ -8,7 +8,7 @@ import (
 
 // geminiClientAnswer carries a whole answer back.
 func geminiClientAnswer(chat []byte, r Reply) ([]byte, error) {
-	in, err := hear(chat)
+	in, err := readWhole(chat)
 	if err != nil {
 		return nil, err
 	}
@@ -16,22 +16,23 @@ func geminiClientAnswer(chat []byte, r Reply) ([]byte, error) {
 	shown := showsThoughts(r.Request)
 	for i := range in.Choices {
 		c := &in.Choices[i]
-		cand := googleCandidate{Index: c.Index, FinishReason: googleFinish(c.Finish), Content: googleSaid{Role: "model"}}
-		thought := googleThought{keep: sealed{ThinkingBlocks: c.Message.ThinkingBlocks, Reasoning: c.Message.thought()}, extra: given(c.Message.Extra)}
-		if shown && c.Message.thought() != "" {
-			cand.add(googleWord{Text: orNull(c.Message.thought()), Thought: true})
+		said := c.said()
+		cand := googleCandidate{Index: c.Index, FinishReason: googleFinish(c.FinishReason), Content: googleSaid{Role: "model"}}
+		thought := googleThought{keep: sealed{ThinkingBlocks: said.ThinkingBlocks, Reasoning: said.reasoning()}, extra: given(said.Extra)}
+		if shown && said.reasoning() != "" {
+			cand.add(googleWord{Text: orNull(said.reasoning()), Thought: true})
 		}
-		if text := string(c.Message.Content) + c.Message.Refusal; text != "" {
+		if text := said.text() + said.Refusal; text != "" {
 			word := googleWord{Text: &text}
-			if len(c.Message.ToolCalls) == 0 {
+			if len(said.ToolCalls) == 0 {
 				word.Signature = thought.signature(nil)
 			}
 			cand.add(word)
 		}
-		for _, call := range c.Message.ToolCalls {
+		for _, call := range said.ToolCalls {
 			cand.call(&call, &thought)
 		}
-		if c.Message.Refusal != "" {
+		if said.Refusal != "" {
 			cand.FinishReason = "SAFETY"
 		}
 		cand.end(&thought)
@@ -96,7 +97,7 @@ func ownSignature(extra json.RawMessage) string {
 func (c *googleCandidate) add(word googleWord) { c.Content.Parts = append(c.Content.Parts, word) }
 
 // call adds a call. Arguments that are no object are none in Google's API, which says so in its own way.
-func (c *googleCandidate) call(call *toldCall, thought *googleThought) {
+func (c *googleCandidate) call(call *hubCalled, thought *googleThought) {
 	args := json.RawMessage(strings.TrimSpace(call.Function.Arguments))
 	if len(args) == 0 {
 		args = json.RawMessage("{}")

@@ -36,7 +36,7 @@ func (t *geminiClientTranslation) tools() *exchange.Fault {
 				return malformed(fmt.Sprintf("tools[%d].functionDeclarations", i), "an array of functions"+why(err))
 			}
 			for _, f := range functions {
-				out := askTool{Type: "function", Function: askFunction{Name: f.Name, Description: f.Description, Parameters: given(f.JSONSchema)}}
+				out := hubTool{Type: "function", Function: hubFunction{Name: f.Name, Description: f.Description, Parameters: given(f.JSONSchema)}}
 				if out.Function.Parameters == nil && given(f.Parameters) != nil {
 					out.Function.Parameters = jsonSchema(f.Parameters)
 				}
@@ -73,14 +73,9 @@ func (t *geminiClientTranslation) choice() *exchange.Fault {
 	case len(calling.Names) == 0 || mode == "none":
 		t.out.ToolChoice = mode
 	case mode == "required" && len(calling.Names) == 1:
-		t.out.ToolChoice = askForced{"function", askNamed{calling.Names[0]}}
+		t.out.ToolChoice = namedFunction(calling.Names[0])
 	default:
-		choice := askAllowed{Type: "allowed_tools"}
-		choice.Allowed.Mode = mode
-		for _, name := range calling.Names {
-			choice.Allowed.Tools = append(choice.Allowed.Tools, askForced{"function", askNamed{name}})
-		}
-		t.out.ToolChoice = choice
+		t.out.ToolChoice = allowedFunctions(mode, calling.Names)
 	}
 	return nil
 }
@@ -94,7 +89,7 @@ func (t *geminiClientTranslation) config() *exchange.Fault {
 	o := &t.out
 	var stop, logprobs json.RawMessage
 	set(c, map[string]*json.RawMessage{
-		"maxOutputTokens": &o.MaxTokens, "temperature": &o.Temperature, "topP": &o.TopP, "topK": &o.TopK, "candidateCount": &o.N, "seed": &o.Seed,
+		"maxOutputTokens": &o.MaxCompletionTokens, "temperature": &o.Temperature, "topP": &o.TopP, "topK": &o.TopK, "candidateCount": &o.N, "seed": &o.Seed,
 		"presencePenalty": &o.PresencePenalty, "frequencyPenalty": &o.FrequencyPenalty, "stopSequences": &stop, "responseLogprobs": &logprobs, "logprobs": &o.TopLogProbs,
 	})
 	if stop != nil && json.Unmarshal(stop, &o.Stop) != nil {
@@ -133,9 +128,9 @@ func (t *geminiClientTranslation) format(c map[string]json.RawMessage) *exchange
 	switch kind {
 	case "", "text/plain":
 	case "application/json":
-		t.out.Format = &askFormat{Type: "json_object"}
+		t.out.ResponseFormat = &hubFormat{Type: "json_object"}
 		if schema != nil {
-			t.out.Format = &askFormat{"json_schema", &askSchema{Name: "answer", Schema: schema}}
+			t.out.ResponseFormat = &hubFormat{"json_schema", &hubSchema{Name: "answer", Schema: schema}}
 		}
 	default: // text/x.enum: a bare word, which chat completions cannot be held to
 		return nil
@@ -165,16 +160,16 @@ func (t *geminiClientTranslation) thinking(c map[string]json.RawMessage) *exchan
 	}
 	switch budget := config.Budget; {
 	case config.Level != "" && config.Level != "THINKING_LEVEL_UNSPECIFIED":
-		t.out.Effort = strings.ToLower(config.Level)
+		t.out.ReasoningEffort = strings.ToLower(config.Level)
 	case budget == nil || *budget < 0: // the model decides
 	case *budget == 0:
-		t.out.Effort = "none"
+		t.out.ReasoningEffort = "none"
 	case *budget <= lowThinking:
-		t.out.Effort = "low"
+		t.out.ReasoningEffort = "low"
 	case *budget <= mediumThinking:
-		t.out.Effort = "medium"
+		t.out.ReasoningEffort = "medium"
 	default:
-		t.out.Effort = "high"
+		t.out.ReasoningEffort = "high"
 	}
 	return nil
 }
@@ -205,7 +200,7 @@ func (t *geminiClientTranslation) remains() {
 		if json.Unmarshal(tier, &name) == nil && strings.EqualFold(name, "standard") {
 			name = "default"
 		}
-		t.out.Tier = encode(nil, strings.ToLower(name))
+		t.out.ServiceTier = encode(nil, strings.ToLower(name))
 	}
 	for name, value := range t.rest {
 		if !slices.Contains([]string{"model", "labels", "store"}, name) && !isUsual(name, string(value)) {

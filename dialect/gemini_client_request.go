@@ -23,9 +23,9 @@ func geminiClientRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 			return nil, malformed("generateContentRequest", "an object")
 		}
 	}
-	t := geminiClientTranslation{rest: in, out: ask{Model: a.Model, Messages: []askMessage{}, Stream: a.Stream}}
+	t := geminiClientTranslation{rest: in, out: chatBody{Model: a.Model, Messages: []hubMessage{}, Stream: a.Stream}}
 	if a.Stream {
-		t.out.StreamOptions = &askStream{true}
+		t.out.StreamOptions = &streamOptions{true}
 	}
 	for _, step := range []func() *exchange.Fault{t.system, t.contents, t.tools, t.choice, t.config, t.safety} {
 		if fault := step(); fault != nil {
@@ -39,8 +39,8 @@ func geminiClientRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 // geminiClientTranslation is one request under way: rest holds the members that nothing was made of yet.
 type geminiClientTranslation struct {
 	rest map[string]json.RawMessage
-	out  ask
-	open []askCall // calls that no result has come for
+	out  chatBody
+	open []hubCall // calls that no result has come for
 }
 
 // take takes a member out of rest; nil if it is not there or null.
@@ -90,12 +90,12 @@ func (t *geminiClientTranslation) system() *exchange.Fault {
 	if raw == nil {
 		return nil
 	}
-	var content googleContent
-	if err := json.Unmarshal(raw, &content); err != nil {
+	var system googleContent
+	if err := json.Unmarshal(raw, &system); err != nil {
 		return malformed("systemInstruction", "an object with parts"+why(err))
 	}
 	parts := []any{}
-	for k, raw := range content.Parts {
+	for k, raw := range system.Parts {
 		at := fmt.Sprintf("systemInstruction.parts[%d]", k)
 		p, known, fault := readPart(raw, at)
 		if fault != nil {
@@ -106,7 +106,7 @@ func (t *geminiClientTranslation) system() *exchange.Fault {
 		}
 	}
 	if len(parts) > 0 {
-		t.out.Messages = append(t.out.Messages, askMessage{Role: "system", Content: contentOf(parts)})
+		t.out.Messages = append(t.out.Messages, hubMessage{Role: "system", Content: content(parts)})
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (t *geminiClientTranslation) contents() *exchange.Fault {
 
 // answered carries an earlier answer over. Thoughts of a model of another provider travel sealed in a thoughtSignature.
 func (t *geminiClientTranslation) answered(c *googleContent, i int, at string) *exchange.Fault {
-	m := askMessage{Role: "assistant"}
+	m := hubMessage{Role: "assistant"}
 	parts := []any{}
 	for k, raw := range c.Parts {
 		where := fmt.Sprintf("%s.parts[%d]", at, k)
@@ -167,7 +167,7 @@ func (t *geminiClientTranslation) answered(c *googleContent, i int, at string) *
 			parts = append(parts, part)
 		}
 	}
-	if m.Content = contentOf(parts); m.Content == nil && len(m.ToolCalls) == 0 {
+	if m.Content = content(parts); m.Content == nil && len(m.ToolCalls) == 0 {
 		return nil
 	}
 	t.open = append(t.open, m.ToolCalls...)
@@ -176,7 +176,7 @@ func (t *geminiClientTranslation) answered(c *googleContent, i int, at string) *
 }
 
 // signature opens what we have sealed into the message; what Google has signed is returned, to stand where it stood.
-func (t *geminiClientTranslation) signature(m *askMessage, text string) json.RawMessage {
+func (t *geminiClientTranslation) signature(m *hubMessage, text string) json.RawMessage {
 	if text == "" {
 		return nil
 	}
@@ -210,7 +210,7 @@ func (t *geminiClientTranslation) asked(c *googleContent, at string) *exchange.F
 		}
 	}
 	if len(parts) > 0 {
-		t.out.Messages = append(t.out.Messages, askMessage{Role: "user", Content: contentOf(parts)})
+		t.out.Messages = append(t.out.Messages, hubMessage{Role: "user", Content: content(parts)})
 	}
 	return nil
 }
@@ -230,9 +230,9 @@ func (t *geminiClientTranslation) result(r *googleResult, at string) *exchange.F
 		return malformed(at, fmt.Sprintf("the result of a call in an earlier content; none of `%s` is open", r.Name))
 	}
 	text, failed := r.said()
-	m := askMessage{Role: "tool", ToolCallID: id, Content: text, IsError: failed}
+	m := hubMessage{Role: "tool", ToolCallID: id, Content: text, IsError: failed}
 	if len(r.Parts) > 0 {
-		parts := []any{askPart{Type: "text", Text: text}}
+		parts := []any{textPart(text, nil)}
 		for k, raw := range r.Parts {
 			p, known, fault := readPart(raw, fmt.Sprintf("%s.parts[%d]", at, k))
 			if fault != nil {
@@ -261,15 +261,15 @@ func (r *googleResult) said() (text string, failed bool) {
 	return compact(r.Response), false
 }
 
-func (c *googleCall) chat(at string) (askCall, *exchange.Fault) {
+func (c *googleCall) chat(at string) (hubCall, *exchange.Fault) {
 	args := compact(c.Args)
 	if args == "null" {
 		args = "{}"
 	}
 	if args[0] != '{' {
-		return askCall{}, malformed(at+".functionCall.args", "an object")
+		return hubCall{}, malformed(at+".functionCall.args", "an object")
 	}
-	return askCall{ID: c.ID, Type: "function", Function: toolFunction{c.Name, args}}, nil
+	return hubCall{ID: c.ID, Type: "function", Function: toolFunction{c.Name, args}}, nil
 }
 
 // readPart reads a part. It is not known if it has members that we do not know: they may change its meaning.
@@ -296,7 +296,7 @@ func (p *googlePart) chat(raw json.RawMessage, known bool) any {
 		if *p.Text == "" {
 			return nil
 		}
-		return askPart{Type: "text", Text: *p.Text}
+		return textPart(*p.Text, nil)
 	case p.Inline != nil:
 		if part := p.Inline.chat(p.detail()); part != nil {
 			return *part
@@ -323,24 +323,25 @@ func (p *googlePart) detail() string {
 }
 
 // chat carries media that is part of the request over, nil if it cannot be.
-func (b *googleBlob) chat(detail string) *askPart {
+func (b *googleBlob) chat(detail string) *hubPart {
 	data := strings.NewReplacer("-", "+", "_", "/").Replace(b.Data) // proto JSON takes the URL's alphabet too
 	url := "data:" + b.MimeType + ";base64," + data
 	kind, format, _ := strings.Cut(b.MimeType, "/")
 	switch {
 	case kind == "image":
-		return &askPart{Type: "image_url", Image: &askImage{url, detail}}
+		return &hubPart{Type: "image_url", ImageURL: &hubImage{url, detail}}
 	case kind == "audio" && audioFormats[format] != "":
-		return &askPart{Type: "input_audio", Audio: &askAudio{data, audioFormats[format]}}
+		return &hubPart{Type: "input_audio", Audio: &chatAudio{data, audioFormats[format]}}
 	case b.MimeType == "application/pdf":
 		name := b.Name
 		if name == "" {
 			name = "document.pdf" // OpenAI asks for one
 		}
-		return &askPart{Type: "file", File: &askFile{Name: name, Data: url}}
+		return &hubPart{Type: "file", File: &chatFile{Name: name, Data: url}}
 	case kind == "text":
 		if text, err := base64.StdEncoding.DecodeString(data); err == nil && utf8.Valid(text) && len(text) > 0 {
-			return &askPart{Type: "text", Text: string(text)}
+			part := textPart(string(text), nil)
+			return &part
 		}
 	}
 	return nil
@@ -350,7 +351,7 @@ func (b *googleBlob) chat(detail string) *askPart {
 var audioFormats = map[string]string{"wav": "wav", "x-wav": "wav", "wave": "wav", "mp3": "mp3", "mpeg": "mp3"}
 
 // chat carries media at a public address over, nil if it cannot be: what is stored at Google can be read there alone.
-func (f *googleFile) chat(detail string) *askPart {
+func (f *googleFile) chat(detail string) *hubPart {
 	if !strings.HasPrefix(f.URI, "https://") && !strings.HasPrefix(f.URI, "http://") {
 		return nil
 	}
@@ -361,9 +362,9 @@ func (f *googleFile) chat(detail string) *askPart {
 	}
 	switch {
 	case strings.HasPrefix(f.MimeType, "image/"):
-		return &askPart{Type: "image_url", Image: &askImage{f.URI, detail}}
+		return &hubPart{Type: "image_url", ImageURL: &hubImage{f.URI, detail}}
 	case f.MimeType == "application/pdf":
-		return &askPart{Type: "file", File: &askFile{Name: f.Name, URL: f.URI}}
+		return &hubPart{Type: "file", File: &chatFile{Name: f.Name, URL: f.URI}}
 	}
 	return nil
 }

@@ -15,14 +15,14 @@ type geminiClientStream struct {
 	array  bool
 	begun  bool
 	ended  bool
-	usage  *chatUsage
+	usage  *hubUsage
 	states []*googleState // by the choices' indices
 }
 
 // googleState is one candidate under way.
 type googleState struct {
 	thought googleThought
-	calls   []*toldCall
+	calls   []*hubCalled
 	refused bool
 	finish  string
 }
@@ -39,7 +39,7 @@ func (s *geminiClientStream) Event(dst, data []byte) ([]byte, error) {
 	if string(data) == "[DONE]" {
 		return s.end(dst), nil
 	}
-	var chunk told
+	var chunk hubAnswer
 	if err := json.Unmarshal(data, &chunk); err != nil {
 		return dst, fmt.Errorf("no chunk of a chat completion: %w", err)
 	}
@@ -93,12 +93,12 @@ func (s *geminiClientStream) failed(dst []byte, raw json.RawMessage) []byte {
 }
 
 // delta adds what a chunk brings to its candidate.
-func (s *geminiClientStream) delta(dst []byte, c *toldChoice, state *googleState) []byte {
-	d := &c.Delta
-	if c.Finish != "" {
-		state.finish = c.Finish
+func (s *geminiClientStream) delta(dst []byte, c *hubChoice, state *googleState) []byte {
+	d := c.said()
+	if c.FinishReason != "" {
+		state.finish = c.FinishReason
 	}
-	if thought := d.thought(); thought != "" {
+	if thought := d.reasoning(); thought != "" {
 		state.thought.keep.Reasoning += thought
 		if s.shown {
 			dst = s.say(dst, c, googleWord{Text: &thought, Thought: true})
@@ -109,7 +109,7 @@ func (s *geminiClientStream) delta(dst []byte, c *toldChoice, state *googleState
 		state.thought.extra = extra
 	}
 	state.refused = state.refused || d.Refusal != ""
-	if text := string(d.Content) + d.Refusal; text != "" {
+	if text := d.text() + d.Refusal; text != "" {
 		dst = s.say(dst, c, googleWord{Text: &text, Signature: state.thought.signature(nil)})
 	}
 	for i := range d.ToolCalls {
@@ -119,7 +119,7 @@ func (s *geminiClientStream) delta(dst []byte, c *toldChoice, state *googleState
 }
 
 // call adds to a call: Google's are told whole, so that they wait for the end.
-func (g *googleState) call(c *toldCall) {
+func (g *googleState) call(c *hubCalled) {
 	for _, open := range g.calls {
 		if open.Index == c.Index {
 			open.Function.Arguments += c.Function.Arguments
@@ -133,7 +133,7 @@ func (g *googleState) call(c *toldCall) {
 }
 
 // say sends a part of a candidate.
-func (s *geminiClientStream) say(dst []byte, c *toldChoice, word googleWord) []byte {
+func (s *geminiClientStream) say(dst []byte, c *hubChoice, word googleWord) []byte {
 	cand := googleCandidate{Index: c.Index, Content: googleSaid{Role: "model", Parts: []googleWord{word}}}
 	if c.LogProbs != nil && !word.Thought {
 		cand.logProbs(c.LogProbs.Content)

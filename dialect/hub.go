@@ -12,16 +12,27 @@ type chatBody struct {
 	Model               string          `json:"model"`
 	Messages            []hubMessage    `json:"messages"`
 	Tools               []any           `json:"tools,omitempty"`       // hubTool or native
-	ToolChoice          any             `json:"tool_choice,omitempty"` // a word or namedTool
-	ParallelToolCalls   *bool           `json:"parallel_tool_calls,omitempty"`
+	ToolChoice          any             `json:"tool_choice,omitempty"` // a word, namedTool or allowedTools
+	ParallelToolCalls   json.RawMessage `json:"parallel_tool_calls,omitempty"`
 	ResponseFormat      *hubFormat      `json:"response_format,omitempty"`
 	MaxCompletionTokens json.RawMessage `json:"max_completion_tokens,omitempty"`
+	N                   json.RawMessage `json:"n,omitempty"`
 	Stop                []string        `json:"stop,omitempty"`
 	Temperature         json.RawMessage `json:"temperature,omitempty"`
 	TopP                json.RawMessage `json:"top_p,omitempty"`
 	TopK                json.RawMessage `json:"top_k,omitempty"`
-	User                string          `json:"user,omitempty"`
+	Seed                json.RawMessage `json:"seed,omitempty"`
+	PresencePenalty     json.RawMessage `json:"presence_penalty,omitempty"`
+	FrequencyPenalty    json.RawMessage `json:"frequency_penalty,omitempty"`
+	LogProbs            bool            `json:"logprobs,omitempty"`
+	TopLogProbs         json.RawMessage `json:"top_logprobs,omitempty"`
+	User                json.RawMessage `json:"user,omitempty"`
 	ReasoningEffort     string          `json:"reasoning_effort,omitempty"`
+	Verbosity           json.RawMessage `json:"verbosity,omitempty"`
+	ServiceTier         json.RawMessage `json:"service_tier,omitempty"`
+	SafetyIdentifier    json.RawMessage `json:"safety_identifier,omitempty"`
+	PromptCacheKey      json.RawMessage `json:"prompt_cache_key,omitempty"`
+	CacheRetention      json.RawMessage `json:"prompt_cache_retention,omitempty"`
 	Stream              bool            `json:"stream,omitempty"`
 	StreamOptions       *streamOptions  `json:"stream_options,omitempty"`
 	Native              *native         `json:"native,omitempty"`
@@ -40,6 +51,7 @@ type hubMessage struct {
 	ToolCalls      []hubCall         `json:"tool_calls,omitempty"`
 	ToolCallID     string            `json:"tool_call_id,omitempty"`
 	IsError        bool              `json:"is_error,omitempty"`
+	Extra          json.RawMessage   `json:"extra_content,omitempty"`
 	CacheControl   json.RawMessage   `json:"cache_control,omitempty"`
 }
 
@@ -47,18 +59,21 @@ type hubPart struct {
 	Type         string          `json:"type"`
 	Text         *string         `json:"text,omitempty"`
 	ImageURL     *hubImage       `json:"image_url,omitempty"`
+	Audio        *chatAudio      `json:"input_audio,omitempty"`
 	File         *chatFile       `json:"file,omitempty"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
 }
 
 type hubImage struct {
-	URL string `json:"url"`
+	URL    string `json:"url"`
+	Detail string `json:"detail,omitempty"`
 }
 
 type hubCall struct {
 	ID           string          `json:"id"`
 	Type         string          `json:"type"`
 	Function     toolFunction    `json:"function"`
+	Extra        json.RawMessage `json:"extra_content,omitempty"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
 }
 
@@ -75,6 +90,7 @@ type hubFunction struct {
 	Strict      *bool           `json:"strict,omitempty"`
 }
 
+// namedTool is the choice of one function.
 type namedTool struct {
 	Type     string `json:"type"`
 	Function struct {
@@ -82,15 +98,40 @@ type namedTool struct {
 	} `json:"function"`
 }
 
+func namedFunction(name string) namedTool {
+	choice := namedTool{Type: "function"}
+	choice.Function.Name = name
+	return choice
+}
+
+// allowedTools is the choice among some of the functions; mode is auto or required.
+type allowedTools struct {
+	Type    string `json:"type"`
+	Allowed struct {
+		Mode  string      `json:"mode"`
+		Tools []namedTool `json:"tools"`
+	} `json:"allowed_tools"`
+}
+
+func allowedFunctions(mode string, names []string) allowedTools {
+	choice := allowedTools{Type: "allowed_tools"}
+	choice.Allowed.Mode, choice.Allowed.Tools = mode, []namedTool{}
+	for _, name := range names {
+		choice.Allowed.Tools = append(choice.Allowed.Tools, namedFunction(name))
+	}
+	return choice
+}
+
 type hubFormat struct {
-	Type   string    `json:"type"`
-	Schema hubSchema `json:"json_schema"`
+	Type   string     `json:"type"`
+	Schema *hubSchema `json:"json_schema,omitempty"`
 }
 
 type hubSchema struct {
-	Name   string          `json:"name"`
-	Schema json.RawMessage `json:"schema"`
-	Strict *bool           `json:"strict,omitempty"`
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Schema      json.RawMessage `json:"schema"`
+	Strict      *bool           `json:"strict,omitempty"`
 }
 
 // textPart is a part that is a text.
@@ -116,12 +157,13 @@ func dataURL(media, data string) string { return "data:" + media + ";base64," + 
 
 // hubAnswer is a chat completion, or a chunk of one, as it is read to be carried back to a client.
 type hubAnswer struct {
-	ID          string      `json:"id"`
-	Model       string      `json:"model"`
-	Created     int64       `json:"created"`
-	Choices     []hubChoice `json:"choices"`
-	Usage       *hubUsage   `json:"usage"`
-	ServiceTier string      `json:"service_tier"`
+	ID          string          `json:"id"`
+	Model       string          `json:"model"`
+	Created     int64           `json:"created"`
+	Choices     []hubChoice     `json:"choices"`
+	Usage       *hubUsage       `json:"usage"`
+	ServiceTier string          `json:"service_tier"`
+	Error       json.RawMessage `json:"error"` // amid a stream
 }
 
 type hubChoice struct {
@@ -130,7 +172,21 @@ type hubChoice struct {
 	Delta        *hubSay `json:"delta"`
 	FinishReason string  `json:"finish_reason"`
 	StopReason   any     `json:"stop_reason"` // the stop sequence that ended it, where the provider tells
-	Native       *native `json:"native"`
+	LogProbs     *struct {
+		Content []json.RawMessage `json:"content"`
+	} `json:"logprobs"`
+	Native *native `json:"native"`
+}
+
+// said is the message of a choice, or what a chunk adds to it; never nil.
+func (c *hubChoice) said() *hubSay {
+	switch {
+	case c.Message != nil:
+		return c.Message
+	case c.Delta != nil:
+		return c.Delta
+	}
+	return &hubSay{}
 }
 
 // hubSay is what a message says, or a delta of it.
@@ -140,11 +196,15 @@ type hubSay struct {
 	Reasoning      string            `json:"reasoning_content"`
 	ReasoningToo   json.RawMessage   `json:"reasoning"` // as some vendors name it
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
-	ToolCalls      []struct {
-		Index    int          `json:"index"`
-		ID       string       `json:"id"`
-		Function toolFunction `json:"function"`
-	} `json:"tool_calls"`
+	ToolCalls      []hubCalled       `json:"tool_calls"`
+	Extra          json.RawMessage   `json:"extra_content"`
+}
+
+type hubCalled struct {
+	Index    int             `json:"index"`
+	ID       string          `json:"id"`
+	Function toolFunction    `json:"function"`
+	Extra    json.RawMessage `json:"extra_content"`
 }
 
 // text is its content as text.
@@ -182,6 +242,25 @@ func readAnswer(data []byte) (*hubAnswer, error) {
 		return nil, fmt.Errorf("no chat completion: %w", err)
 	}
 	return &a, nil
+}
+
+var errNoCompletion = errors.New("it answered 200 with what is no chat completion")
+
+// readWhole reads a whole chat completion.
+func readWhole(chat []byte) (*hubAnswer, error) {
+	a, err := readAnswer(chat)
+	if err == nil && len(a.Choices) == 0 {
+		err = errNoCompletion
+	}
+	return a, err
+}
+
+// modelOr is the model that answered, as far as it says so, else the one that was asked for.
+func (a *hubAnswer) modelOr(asked string) string {
+	if a.Model != "" {
+		return a.Model
+	}
+	return asked
 }
 
 // first is the first choice, nil if there is none.

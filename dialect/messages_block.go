@@ -72,7 +72,7 @@ func (b *messagesBlock) part() any {
 		}
 	case "image":
 		if url, ok := b.url("image/"); ok && b.has("source", "cache_control") {
-			return hubPart{Type: "image_url", ImageURL: &hubImage{url}, CacheControl: given(b.CacheControl)}
+			return hubPart{Type: "image_url", ImageURL: &hubImage{URL: url}, CacheControl: given(b.CacheControl)}
 		}
 	case "document":
 		if url, ok := b.url("application/pdf"); ok && b.has("source", "title", "cache_control") {

@@ -97,8 +97,8 @@ func (t *messagesTranslation) required() *exchange.Fault {
 	if t.in.Stream {
 		t.out.Stream, t.out.StreamOptions = true, &streamOptions{IncludeUsage: true}
 	}
-	if t.in.Metadata != nil {
-		t.out.User = t.in.Metadata.UserID
+	if t.in.Metadata != nil && t.in.Metadata.UserID != "" {
+		t.out.User = encode(nil, t.in.Metadata.UserID)
 	}
 	return nil
 }
@@ -272,7 +272,7 @@ func (t *messagesTranslation) choice() *exchange.Fault {
 	}
 	if c.DisableParallel {
 		parallel := false
-		t.out.ParallelToolCalls = &parallel
+		t.out.ParallelToolCalls = encode(nil, parallel)
 	}
 	return nil
 }
@@ -302,7 +302,7 @@ func (t *messagesTranslation) reasoning() *exchange.Fault {
 	}
 	if f := config.Format; f != nil && f.Type == "json_schema" {
 		strict := true
-		t.out.ResponseFormat = &hubFormat{"json_schema", hubSchema{"answer", f.Schema, &strict}}
+		t.out.ResponseFormat = &hubFormat{"json_schema", &hubSchema{Name: "answer", Schema: f.Schema, Strict: &strict}}
 	}
 	return nil
 }

@@ -60,9 +60,12 @@ type responseUsage struct {
 		Cached  int64 `json:"cached_tokens"`
 		Written int64 `json:"cache_write_tokens"`
 	} `json:"input_tokens_details"`
-	Output        int64         `json:"output_tokens"`
-	OutputDetails answerDetails `json:"output_tokens_details"`
-	Total         int64         `json:"total_tokens"`
+	Output        int64 `json:"output_tokens"`
+	OutputDetails struct {
+		Reasoning int64 `json:"reasoning_tokens"`
+	} `json:"output_tokens_details"`
+	Total int64           `json:"total_tokens"`
+	Cost  json.RawMessage `json:"cost,omitempty"` // in dollars, of a stream; our own member
 }
 
 // newResponse is the response before anything was said: it repeats what was asked for, as the API does. Nothing is stored, whatever was asked for.
@@ -90,7 +93,7 @@ func newResponse(r Reply) *response {
 }
 
 // end completes the response: why it ended, and its usage.
-func (r *response) end(finish string, usage *chatUsage, tier string) {
+func (r *response) end(finish string, usage *hubUsage, tier string) {
 	r.Status = "completed"
 	switch finish {
 	case "length":
@@ -102,11 +105,9 @@ func (r *response) end(finish string, usage *chatUsage, tier string) {
 		r.ServiceTier = encode(nil, tier)
 	}
 	if usage != nil {
-		u := &responseUsage{Input: usage.Prompt, Output: usage.Completion, Total: usage.Prompt + usage.Completion}
+		u := &responseUsage{Input: usage.Prompt, Output: usage.Completion, Total: usage.Prompt + usage.Completion, Cost: given(usage.Cost)}
 		u.InputDetails.Cached, u.InputDetails.Written = usage.Details.Cached, usage.Details.Written
-		if usage.Answer != nil {
-			u.OutputDetails = *usage.Answer
-		}
+		u.OutputDetails.Reasoning = usage.Answer.Reasoning
 		r.Usage = u
 	}
 }

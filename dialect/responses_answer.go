@@ -4,49 +4,50 @@ import "encoding/json"
 
 // responsesAnswer carries a whole answer back.
 func responsesAnswer(chat []byte, r Reply) ([]byte, error) {
-	in, err := hear(chat)
+	in, err := readWhole(chat)
 	if err != nil {
 		return nil, err
 	}
 	out := newResponse(r)
 	out.Model = in.modelOr(r.Model)
-	said := in.Choices[0]
+	first := &in.Choices[0]
+	said := first.said()
 	items := responseItems{id: r.ID}
-	if thoughts := sealing(&said.Message); thoughts != nil || said.Message.thought() != "" {
+	if thoughts := sealing(said); thoughts != nil || said.reasoning() != "" {
 		item := items.reasoning()
-		item.finish(said.Message.thought(), thoughts)
+		item.finish(said.reasoning(), thoughts)
 		item.Status = "completed"
 		out.Output = append(out.Output, item)
 	}
-	if text, refusal := string(said.Message.Content), said.Message.Refusal; text != "" || refusal != "" || len(said.Message.ToolCalls) == 0 {
+	if text, refusal := said.text(), said.Refusal; text != "" || refusal != "" || len(said.ToolCalls) == 0 {
 		item := items.message()
 		if text != "" || refusal == "" {
 			part := newText(text)
-			if said.LogProbs != nil && said.LogProbs.Content != nil {
-				part.LogProbs = said.LogProbs.Content
+			if first.LogProbs != nil && first.LogProbs.Content != nil {
+				part.LogProbs = first.LogProbs.Content
 			}
 			item.Content = append(item.Content, part)
 		}
 		if refusal != "" {
 			item.Content = append(item.Content, outputRefusal{"refusal", refusal})
 		}
-		item.Status = statusOf(said.Finish)
+		item.Status = statusOf(first.FinishReason)
 		out.Output = append(out.Output, item)
 	}
-	for _, call := range said.Message.ToolCalls {
+	for _, call := range said.ToolCalls {
 		item := items.call(call.ID, call.Function.Name)
-		item.Arguments, item.Status = call.Function.Arguments, statusOf(said.Finish)
+		item.Arguments, item.Status = call.Function.Arguments, statusOf(first.FinishReason)
 		out.Output = append(out.Output, item)
 	}
-	out.end(said.Finish, in.Usage, in.Tier)
+	out.end(first.FinishReason, in.Usage, in.ServiceTier)
 	return encode(nil, out), nil
 }
 
 // sealing is what must come back of a message's thoughts, nil if nothing must.
-func sealing(m *toldMessage) *sealed {
+func sealing(m *hubSay) *sealed {
 	s := &sealed{ThinkingBlocks: m.ThinkingBlocks, Extra: given(m.Extra)}
 	if len(s.ThinkingBlocks) == 0 {
-		s.Reasoning = m.thought()
+		s.Reasoning = m.reasoning()
 	}
 	for _, call := range m.ToolCalls {
 		s.sealCall(call.ID, call.Extra)

@@ -35,7 +35,7 @@ type (
 )
 
 // think adds to the thought under way. What must come back of it is sealed when it ends.
-func (s *responsesStream) think(dst []byte, d *toldMessage, thought string) []byte {
+func (s *responsesStream) think(dst []byte, d *hubSay, thought string) []byte {
 	dst = s.endMessage(dst, "completed")
 	t := s.openThought(&dst)
 	if thought != "" {
@@ -148,7 +148,7 @@ func (s *responsesStream) endMessage(dst []byte, status string) []byte {
 }
 
 // call adds to a tool call; one of an index that is new begins. What came with it, to come back, is sealed in a thought before it.
-func (s *responsesStream) call(dst []byte, c *toldCall) []byte {
+func (s *responsesStream) call(dst []byte, c *hubCalled) []byte {
 	var open *openCall
 	for _, o := range s.calls {
 		if o.index == c.Index {

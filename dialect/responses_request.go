@@ -14,7 +14,7 @@ func responsesRequest(body []byte, _ Asked) ([]byte, *exchange.Fault) {
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, malformed("body", "a JSON object"+why(err))
 	}
-	t := responsesTranslation{rest: in, out: ask{Messages: []askMessage{}}}
+	t := responsesTranslation{rest: in, out: chatBody{Messages: []hubMessage{}}}
 	for _, step := range []func() *exchange.Fault{t.stateless, t.members, t.input, t.tools, t.choice, t.format, t.reasoning, t.include} {
 		if fault := step(); fault != nil {
 			return nil, fault
@@ -27,8 +27,8 @@ func responsesRequest(body []byte, _ Asked) ([]byte, *exchange.Fault) {
 // responsesTranslation is one request under way: rest holds the members that nothing was made of yet.
 type responsesTranslation struct {
 	rest   map[string]json.RawMessage
-	out    ask
-	answer *askMessage // the assistant's turn that items are being added to
+	out    chatBody
+	answer *hubMessage // the assistant's turn that items are being added to
 	sealed sealed      // what was thought before it
 }
 
@@ -57,8 +57,8 @@ func (t *responsesTranslation) members() *exchange.Fault {
 	var model, stream, logprobs json.RawMessage
 	o := &t.out
 	set(t.rest, map[string]*json.RawMessage{
-		"model": &model, "stream": &stream, "max_output_tokens": &o.MaxTokens, "temperature": &o.Temperature, "top_p": &o.TopP, "parallel_tool_calls": &o.Parallel,
-		"top_logprobs": &logprobs, "service_tier": &o.Tier, "user": &o.User, "safety_identifier": &o.Safety, "prompt_cache_key": &o.CacheKey,
+		"model": &model, "stream": &stream, "max_output_tokens": &o.MaxCompletionTokens, "temperature": &o.Temperature, "top_p": &o.TopP, "parallel_tool_calls": &o.ParallelToolCalls,
+		"top_logprobs": &logprobs, "service_tier": &o.ServiceTier, "user": &o.User, "safety_identifier": &o.SafetyIdentifier, "prompt_cache_key": &o.PromptCacheKey,
 		"prompt_cache_retention": &o.CacheRetention,
 	})
 	if model != nil && json.Unmarshal(model, &o.Model) != nil {
@@ -68,7 +68,7 @@ func (t *responsesTranslation) members() *exchange.Fault {
 		return malformed("stream", "true or false")
 	}
 	if o.Stream {
-		o.StreamOptions = &askStream{true}
+		o.StreamOptions = &streamOptions{true}
 	}
 	if string(logprobs) != "0" && logprobs != nil {
 		o.LogProbs, o.TopLogProbs = true, logprobs
@@ -84,7 +84,7 @@ func (t *responsesTranslation) input() *exchange.Fault {
 			return malformed("instructions", "a string")
 		}
 		if text != "" {
-			t.out.Messages = append(t.out.Messages, askMessage{Role: "system", Content: text})
+			t.out.Messages = append(t.out.Messages, hubMessage{Role: "system", Content: text})
 		}
 	}
 	raw := given(t.rest["input"])
@@ -92,7 +92,7 @@ func (t *responsesTranslation) input() *exchange.Fault {
 	delete(t.rest, "input")
 	var text string
 	if raw != nil && json.Unmarshal(raw, &text) == nil {
-		t.out.Messages = append(t.out.Messages, askMessage{Role: "user", Content: text})
+		t.out.Messages = append(t.out.Messages, hubMessage{Role: "user", Content: text})
 		return nil
 	}
 	var items []json.RawMessage
@@ -131,7 +131,7 @@ func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fa
 		return t.message(&item, at)
 	case "function_call":
 		turn := t.turn()
-		turn.ToolCalls = append(turn.ToolCalls, askCall{ID: item.CallID, Type: "function", Function: toolFunction{item.Name, item.Args}})
+		turn.ToolCalls = append(turn.ToolCalls, hubCall{ID: item.CallID, Type: "function", Function: toolFunction{item.Name, item.Args}})
 	case "function_call_output":
 		content, fault := t.content(item.Output, at+".output")
 		if fault != nil {
@@ -141,7 +141,7 @@ func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fa
 			content = ""
 		}
 		t.endTurn()
-		t.out.Messages = append(t.out.Messages, askMessage{Role: "tool", ToolCallID: item.CallID, Content: content})
+		t.out.Messages = append(t.out.Messages, hubMessage{Role: "tool", ToolCallID: item.CallID, Content: content})
 	case "reasoning":
 		t.thought(&item, raw)
 	case "item_reference":
@@ -173,7 +173,7 @@ func (t *responsesTranslation) message(item *inputItem, at string) *exchange.Fau
 	if content == nil {
 		content = ""
 	}
-	t.out.Messages = append(t.out.Messages, askMessage{Role: item.Role, Content: content})
+	t.out.Messages = append(t.out.Messages, hubMessage{Role: item.Role, Content: content})
 	return nil
 }
 
@@ -190,16 +190,16 @@ func joined(a, b any) any {
 
 func partsOf(content any) []any {
 	if text, ok := content.(string); ok {
-		return []any{askPart{Type: "text", Text: text}}
+		return []any{textPart(text, nil)}
 	}
 	parts, _ := content.([]any)
 	return parts
 }
 
 // turn is the assistant's turn under way; a new one begins where none is.
-func (t *responsesTranslation) turn() *askMessage {
+func (t *responsesTranslation) turn() *hubMessage {
 	if t.answer == nil {
-		t.answer = &askMessage{Role: "assistant"}
+		t.answer = &hubMessage{Role: "assistant"}
 	}
 	return t.answer
 }
@@ -255,16 +255,16 @@ func (t *responsesTranslation) nativePart(raw json.RawMessage) native {
 
 // inputPart is one part of a content.
 type inputPart struct {
-	Type     string    `json:"type"`
-	Text     string    `json:"text"`
-	Refusal  string    `json:"refusal"`
-	ImageURL string    `json:"image_url"`
-	Detail   string    `json:"detail"`
-	FileID   *string   `json:"file_id"`
-	FileData string    `json:"file_data"`
-	FileURL  string    `json:"file_url"`
-	Name     string    `json:"filename"`
-	Audio    *askAudio `json:"input_audio"`
+	Type     string     `json:"type"`
+	Text     string     `json:"text"`
+	Refusal  string     `json:"refusal"`
+	ImageURL string     `json:"image_url"`
+	Detail   string     `json:"detail"`
+	FileID   *string    `json:"file_id"`
+	FileData string     `json:"file_data"`
+	FileURL  string     `json:"file_url"`
+	Name     string     `json:"filename"`
+	Audio    *chatAudio `json:"input_audio"`
 }
 
 // content carries a content over: a string, null or parts.
@@ -288,7 +288,7 @@ func (t *responsesTranslation) content(raw json.RawMessage, at string) (any, *ex
 		}
 		out = append(out, t.part(&p, raw))
 	}
-	return contentOf(out), nil
+	return content(out), nil
 }
 
 // part carries one part over.
@@ -299,15 +299,15 @@ func (t *responsesTranslation) part(p *inputPart, raw json.RawMessage) any {
 	}
 	switch {
 	case p.Type == "input_text" || p.Type == "output_text" || p.Type == "text" || p.Type == "summary_text":
-		return askPart{Type: "text", Text: p.Text}
+		return textPart(p.Text, nil)
 	case p.Type == "refusal":
-		return askPart{Type: "text", Text: p.Refusal}
+		return textPart(p.Refusal, nil)
 	case p.Type == "input_image" && p.ImageURL != "":
-		return askPart{Type: "image_url", Image: &askImage{URL: p.ImageURL, Detail: p.Detail}}
+		return hubPart{Type: "image_url", ImageURL: &hubImage{URL: p.ImageURL, Detail: p.Detail}}
 	case p.Type == "input_file" && p.FileData+p.FileURL+id != "":
-		return askPart{Type: "file", File: &askFile{Name: p.Name, Data: p.FileData, URL: p.FileURL, ID: id}}
+		return hubPart{Type: "file", File: &chatFile{Name: p.Name, Data: p.FileData, URL: p.FileURL, ID: id}}
 	case p.Type == "input_audio" && p.Audio != nil:
-		return askPart{Type: "input_audio", Audio: p.Audio}
+		return hubPart{Type: "input_audio", Audio: p.Audio}
 	}
 	return t.nativePart(raw)
 }
@@ -318,7 +318,7 @@ type functionTool struct {
 	Name        string          `json:"name"`
 	Description *string         `json:"description"`
 	Parameters  json.RawMessage `json:"parameters"`
-	Strict      json.RawMessage `json:"strict"`
+	Strict      *bool           `json:"strict"`
 }
 
 // tools carries the tools over. Those that a provider runs itself, or whose input is no JSON, have no form in the hub.
@@ -337,7 +337,7 @@ func (t *responsesTranslation) tools() *exchange.Fault {
 			t.out.Tools = append(t.out.Tools, native{Type: nativeType, Dialect: "responses", Tool: raw})
 			continue
 		}
-		out := askTool{Type: "function", Function: askFunction{Name: tool.Name, Parameters: given(tool.Parameters), Strict: given(tool.Strict)}}
+		out := hubTool{Type: "function", Function: hubFunction{Name: tool.Name, Parameters: given(tool.Parameters), Strict: tool.Strict}}
 		if tool.Description != nil {
 			out.Function.Description = *tool.Description
 		}
@@ -369,17 +369,16 @@ func (t *responsesTranslation) choice() *exchange.Fault {
 	case json.Unmarshal(raw, &of) != nil:
 		return malformed("tool_choice", "auto, required, none or an object with a type")
 	case of.Type == "function":
-		t.out.ToolChoice = askForced{"function", askNamed{of.Name}}
+		t.out.ToolChoice = namedFunction(of.Name)
 	case of.Type == "allowed_tools":
-		choice := askAllowed{Type: "allowed_tools"}
-		choice.Allowed.Mode, choice.Allowed.Tools = of.Mode, []askForced{}
+		var names []string
 		for _, tool := range of.Tools {
 			if tool.Type != "function" {
 				return nil // it stays in rest
 			}
-			choice.Allowed.Tools = append(choice.Allowed.Tools, askForced{"function", askNamed{tool.Name}})
+			names = append(names, tool.Name)
 		}
-		t.out.ToolChoice = choice
+		t.out.ToolChoice = allowedFunctions(of.Mode, names)
 	default:
 		return nil
 	}
@@ -401,7 +400,7 @@ func (t *responsesTranslation) format() *exchange.Fault {
 			Name        string          `json:"name"`
 			Description string          `json:"description"`
 			Schema      json.RawMessage `json:"schema"`
-			Strict      json.RawMessage `json:"strict"`
+			Strict      *bool           `json:"strict"`
 		} `json:"format"`
 	}
 	if err := json.Unmarshal(raw, &text); err != nil {
@@ -411,9 +410,9 @@ func (t *responsesTranslation) format() *exchange.Fault {
 	switch f := text.Format; {
 	case f == nil || f.Type == "text" || f.Type == "":
 	case f.Type == "json_schema" && given(f.Schema) != nil:
-		t.out.Format = &askFormat{"json_schema", &askSchema{f.Name, f.Description, f.Schema, given(f.Strict)}}
+		t.out.ResponseFormat = &hubFormat{"json_schema", &hubSchema{f.Name, f.Description, f.Schema, f.Strict}}
 	case f.Type == "json_object":
-		t.out.Format = &askFormat{Type: f.Type}
+		t.out.ResponseFormat = &hubFormat{Type: f.Type}
 	case f.Type == "json_schema":
 		return malformed("text.format.schema", "a JSON schema")
 	default:
@@ -436,7 +435,7 @@ func (t *responsesTranslation) reasoning() *exchange.Fault {
 		return malformed("reasoning", "an object with an effort"+why(err))
 	}
 	if reasoning.Effort != nil {
-		t.out.Effort = *reasoning.Effort
+		t.out.ReasoningEffort = *reasoning.Effort
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type responsesStream struct {
 	begun    bool
 	ended    bool
 	finish   string
-	usage    *chatUsage
+	usage    *hubUsage
 	tier     string
 
 	thought *openThought
@@ -59,7 +59,7 @@ func (s *responsesStream) Event(dst, data []byte) ([]byte, error) {
 	if string(data) == "[DONE]" {
 		return s.end(s.begin(dst)), nil
 	}
-	var chunk told
+	var chunk hubAnswer
 	if err := json.Unmarshal(data, &chunk); err != nil {
 		return dst, fmt.Errorf("no chunk of a chat completion: %w", err)
 	}
@@ -71,8 +71,8 @@ func (s *responsesStream) Event(dst, data []byte) ([]byte, error) {
 	if chunk.Usage != nil {
 		s.usage = chunk.Usage
 	}
-	if chunk.Tier != "" {
-		s.tier = chunk.Tier
+	if chunk.ServiceTier != "" {
+		s.tier = chunk.ServiceTier
 	}
 	for i := range chunk.Choices {
 		c := &chunk.Choices[i]
@@ -80,8 +80,8 @@ func (s *responsesStream) Event(dst, data []byte) ([]byte, error) {
 			continue
 		}
 		dst = s.delta(dst, c)
-		if c.Finish != "" {
-			s.finish = c.Finish
+		if c.FinishReason != "" {
+			s.finish = c.FinishReason
 		}
 	}
 	return dst, nil
@@ -155,17 +155,17 @@ func (s *responsesStream) begin(dst []byte) []byte {
 }
 
 // delta adds what a chunk brings: thoughts, text, a refusal, parts of calls.
-func (s *responsesStream) delta(dst []byte, c *toldChoice) []byte {
-	d := &c.Delta
-	if thought := d.thought(); thought != "" || len(d.ThinkingBlocks) > 0 || given(d.Extra) != nil {
+func (s *responsesStream) delta(dst []byte, c *hubChoice) []byte {
+	d := c.said()
+	if thought := d.reasoning(); thought != "" || len(d.ThinkingBlocks) > 0 || given(d.Extra) != nil {
 		dst = s.think(dst, d, thought)
 	}
-	if d.Content != "" {
+	if text := d.text(); text != "" {
 		var logs []json.RawMessage
 		if c.LogProbs != nil {
 			logs = c.LogProbs.Content
 		}
-		dst = s.say(dst, "output_text", string(d.Content), logs)
+		dst = s.say(dst, "output_text", text, logs)
 	}
 	if d.Refusal != "" {
 		dst = s.say(dst, "refusal", d.Refusal, nil)
