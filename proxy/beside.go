@@ -67,6 +67,14 @@ func (b *besides) drain(ctx context.Context) {
 	}
 }
 
+// beside is what calls beside a request call.
+func (e *endpoint) beside() *endpoint {
+	if e.client != nil {
+		return carriedOver
+	}
+	return chatCompletions
+}
+
 // copyRequest copies a request, as a chat completion, for calls that may outlive it. What asks for the cache or for a model by name is left out.
 func copyRequest(t *trip) *fasthttp.RequestCtx {
 	ctx := new(fasthttp.RequestCtx)
@@ -117,10 +125,7 @@ func (s *Server) askSecond(t *trip) {
 	if t.second != nil || s.draining.Load() || !s.besides.begin() {
 		return
 	}
-	b := &beside{kind: exchange.AsideSecond, of: t.ID, cascade: k, model: k.Second, to: k.Ask, most: t.Decision.MaxOutput, called: chatCompletions}
-	if t.endpoint.client != nil {
-		b.called = carriedOver
-	}
+	b := &beside{kind: exchange.AsideSecond, of: t.ID, cascade: k, model: k.Second, to: k.Ask, most: t.Decision.MaxOutput, called: t.endpoint.beside()}
 	ctx, using, done := copyRequest(t), t.using, make(chan *beside, 1)
 	t.second = done
 	s.besides.running.Go(func() {

@@ -16,11 +16,12 @@ import (
 // sample is a request that both models of a cascade answer: one for the client, the other after it, or both if the first one's answer failed.
 type sample struct {
 	ctx           *fasthttp.RequestCtx // a copy of the request
-	most          int64                // output cap in tokens of the call that is to be made
-	cheap, other  []byte               // the answers, plain
-	bytes, digits int                  // of the user's last message
-	spent         pricing.Nano         // on the cheap answer
-	checker, paid pricing.Nano         // on the second opinion, and on the other answer
+	called        *endpoint
+	most          int64        // output cap in tokens of the call that is to be made
+	cheap, other  []byte       // the answers, plain
+	bytes, digits int          // of the user's last message
+	spent         pricing.Nano // on the cheap answer
+	checker, paid pricing.Nano // on the second opinion, and on the other answer
 	failed, agree bool
 	served        bool // the client got the cheap answer
 }
@@ -34,7 +35,7 @@ func (s *Server) draw(t *trip) {
 	if t.drawn = true; rand.Float64() >= k.Shadow {
 		return
 	}
-	p := &sample{ctx: copyRequest(t), agree: true, most: t.Decision.MaxOutput}
+	p := &sample{ctx: copyRequest(t), called: t.endpoint.beside(), agree: true, most: t.Decision.MaxOutput}
 	if n := t.Decision.Instead.MaxOutput; n > 0 {
 		p.most = n
 	}
@@ -95,20 +96,20 @@ func (s *Server) endSample(t *trip) {
 // complete makes the calls that a sample lacks. False: one of them came to nothing.
 func (s *Server) complete(p *sample, k *exchange.Cascade, using *generation, id string) bool {
 	if p.cheap == nil {
-		b := &beside{kind: exchange.AsideShadow, of: id, cascade: k, model: k.Cheap, to: k.Own, most: p.most}
+		b := &beside{kind: exchange.AsideShadow, of: id, cascade: k, model: k.Cheap, to: k.Own, most: p.most, called: p.called}
 		s.callBeside(again(p.ctx), using, b)
 		if b.answer == nil {
 			return false
 		}
 		p.cheap, p.spent = b.answer, b.cost
 		if p.failed = !verify.Expect(p.ctx.Request.Body()).Answer(p.cheap, using.checks[k]).OK; !p.failed && k.Second != "" {
-			second := &beside{kind: exchange.AsideSecond, of: id, cascade: k, model: k.Second, to: k.Ask, most: p.most}
+			second := &beside{kind: exchange.AsideSecond, of: id, cascade: k, model: k.Second, to: k.Ask, most: p.most, called: p.called}
 			s.callBeside(again(p.ctx), using, second)
 			p.checker, p.agree = second.cost, second.says(p.cheap)
 		}
 	}
 	if p.other == nil {
-		b := &beside{kind: exchange.AsideShadow, of: id, cascade: k, model: k.Model, to: k.To, most: p.most}
+		b := &beside{kind: exchange.AsideShadow, of: id, cascade: k, model: k.Model, to: k.To, most: p.most, called: p.called}
 		s.callBeside(again(p.ctx), using, b)
 		p.other, p.paid = b.answer, b.cost
 	}
