@@ -22,6 +22,7 @@ type Call struct {
 	Caller    Caller // who waits for the answer; nil if nobody can leave
 
 	Tokens       int64  // of the prompt and the most that may be answered: what a provider's limit of tokens may count; 0 if not known
+	Others       bool   // there are other targets: what this one asks to wait for is not waited for
 	Team         string // whose own keys serve it, if it has any
 	Conversation uint64 // all requests of one are sent with the same key, as far as it serves; 0 takes turns
 }
@@ -72,7 +73,7 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 	stale := false
 	for n := 1; ; n++ {
 		key, wait := u.pick(ring, c, tried)
-		if key == nil && wait > 0 && wait <= u.cfg.RetryWait && n-free <= u.cfg.Retries && pause(wait, c.Caller) {
+		if key == nil && n-free <= u.cfg.Retries && u.worthWaiting(c, wait, deadline) && pause(wait, c.Caller) {
 			key, wait = u.pick(ring, c, tried)
 		}
 		if key == nil {
@@ -106,7 +107,7 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 			return nil, failure
 		}
 		wait, ok := u.backoff(n-free, failure.RetryAfter)
-		if !ok || !c.Stream && time.Now().Add(wait).After(deadline) {
+		if !ok || !u.worthWaiting(c, failure.RetryAfter, deadline) || !c.Stream && time.Now().Add(wait).After(deadline) {
 			return nil, failure
 		}
 		if !pause(wait, c.Caller) {
@@ -114,6 +115,15 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 		}
 		tried = tried[:0]
 	}
+}
+
+// worthWaiting tells whether to wait for as long as the provider asks, or a key rests. Another target may answer meanwhile.
+func (u *Upstream) worthWaiting(c *Call, asked time.Duration, deadline time.Time) bool {
+	most := u.cfg.RetryWait
+	if c.Others {
+		most = min(most, firstBackoff)
+	}
+	return asked <= most && (c.Stream || time.Now().Add(asked).Before(deadline))
 }
 
 // errKeysRest says why nothing was sent.

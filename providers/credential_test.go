@@ -218,3 +218,21 @@ func TestKeyFileIsReadAgain(t *testing.T) {
 	write("three")
 	f("back", "three")
 }
+
+// TestOthersAreNotKeptWaiting: where another target could answer, a provider that asks to come again later is left at once.
+func TestOthersAreNotKeptWaiting(t *testing.T) {
+	d := openDesk(t, Key{Value: "a"})
+	d.cfg.Retries = 3
+	d.says["a"], d.after["a"] = 429, "1"
+	c := chat("m", false)
+	c.Others = true
+	var failure *Failure
+	for range 2 { // asked, and not even asked
+		if _, err := d.Call(c); !errors.As(err, &failure) || failure.Cause != CauseLimited || failure.RetryAfter != time.Second {
+			t.Errorf("%v", err)
+		}
+	}
+	if len(d.seen) != 1 {
+		t.Errorf("it was asked %d times", len(d.seen))
+	}
+}

@@ -67,7 +67,7 @@ func (t *trip) speaks(c *exchange.Candidate) bool {
 func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	t.enter(exchange.StepForward)
 	c := t.Decision.Candidates[t.candidate]
-	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Tokens: t.sent + t.cap*t.Facts.N, Team: t.Facts.Team, Conversation: t.Facts.Conversation}
+	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Tokens: t.sent + t.cap*t.Facts.N, Others: t.candidate+1 < len(t.Decision.Candidates), Team: t.Facts.Team, Conversation: t.Facts.Conversation}
 	switch {
 	case t.client != nil && t.seat != nil:
 		t.call.Caller = followedCaller{t.client, t.seat}
