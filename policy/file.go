@@ -76,7 +76,7 @@ type providerEntry struct {
 	// What happens to members of a request that the provider's dialect has nothing for: `reject` refuses it, naming them; `drop` leaves them out, and names
 	// them in the answer's `x-bursar-dropped` header.
 	Unsupported choice `key:"unsupported" one:"reject drop" usual:"reject"`
-	// Whether beginnings of prompts are marked for the provider to keep in its cache, where the dialect wants that (`anthropic`). `auto` marks those whose
+	// Whether beginnings of prompts are marked for the provider to keep in its cache, where the dialect wants that (`anthropic`, `bedrock`). `auto` marks those whose
 	// like have come again often enough, so that reading them saves more than writing them costs. Requests that mark something themselves are left as they are.
 	PromptCache choice `key:"prompt_cache" one:"auto off" usual:"auto"`
 }

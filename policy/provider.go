@@ -67,8 +67,9 @@ func (c *compiler) provider(name string, file *providerEntry) *Provider {
 		Timeouts: c.timeouts(name, file.Timeouts), Retries: usualRetries,
 	}
 	p.Drop = file.Unsupported.value == "drop"
-	p.MarksPrompts = p.Dialect == "anthropic" && file.PromptCache.value != "off"
-	if file.PromptCache.ok && p.Dialect != "anthropic" {
+	marked := p.Dialect == "anthropic" || p.Dialect == "bedrock"
+	p.MarksPrompts = marked && file.PromptCache.value != "off"
+	if file.PromptCache.ok && !marked {
 		c.warn(file.PromptCache.at, "remove it", "provider %q: prompt_cache does nothing here: what the %s dialect keeps in its cache, the provider decides", name, p.Dialect)
 	}
 	if file.Retries.ok {

@@ -79,7 +79,7 @@ func (s *settings) provider(path string, p *Provider) {
 	s.add(path+".api_version", p.APIVersion)
 	s.add(path+".output_field", p.OutputField)
 	s.add(path+".retries", strconv.Itoa(p.Retries))
-	if p.Dialect == "anthropic" {
+	if p.Dialect == "anthropic" || p.Dialect == "bedrock" {
 		s.add(path+".marks_prompts", strconv.FormatBool(p.MarksPrompts))
 	}
 	s.add(path+".timeouts", fmt.Sprintf("connect %s, first byte %s, idle %s, total %s", p.Timeouts.Connect, p.Timeouts.FirstByte, p.Timeouts.Idle, p.Timeouts.Total))

@@ -7,14 +7,15 @@ import (
 	"bursar/tokens"
 )
 
-// markPrefixes decides which beginnings of the prompt the candidate is to keep in its cache. Providers of most dialects decide that
-// themselves; Anthropic keeps what is marked, and asks more for what it writes than for what it does not.
+// markPrefixes decides which beginnings of the prompt the candidate is to keep in its cache. Most models' providers decide that themselves;
+// of a Claude what is marked is kept, and what is written costs more than what is not.
 func (s *Server) markPrefixes(t *trip, c *exchange.Candidate) {
 	t.marks = t.marks[:0]
-	if !t.using.policy.Providers[c.Provider].MarksPrompts || c.Price == nil {
+	family := t.using.family(c)
+	if !t.using.policy.Providers[c.Provider].MarksPrompts || c.Price == nil || family != tokens.Claude && family != tokens.Claude47 {
 		return
 	}
-	prefixes, ok := t.envelope.Prefixes(s.counter, t.using.family(c), t.plan, t.estimate)
+	prefixes, ok := t.envelope.Prefixes(s.counter, family, t.plan, t.estimate)
 	if !ok {
 		return
 	}

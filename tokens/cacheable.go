@@ -2,8 +2,8 @@ package tokens
 
 import "strings"
 
-// Cacheable returns the tokens of the shortest prefix that Anthropic caches for a model of its own. A shorter one may be marked, but nothing comes
-// of it. Where its documents have said different things at different times, the larger counts.
+// Cacheable returns the tokens of the shortest prefix of a prompt that Anthropic caches for a model of its own, or AWS for it. A shorter one may be
+// marked, but nothing comes of it. Where documents have said different things at different times, the larger counts.
 func Cacheable(model string) int64 {
 	model = strings.ToLower(model)
 	for _, m := range cacheable {
