@@ -151,6 +151,23 @@ type geminiCandidate struct {
 	FinishReason string          `json:"finishReason"`
 	Index        int             `json:"index"`
 	Logprobs     *geminiLogprobs `json:"logprobsResult"`
+
+	Grounding json.RawMessage `json:"groundingMetadata"`
+	Citations json.RawMessage `json:"citationMetadata"`
+	Pages     json.RawMessage `json:"urlContextMetadata"`
+}
+
+// foreign marks a choice that a chat completion has no words for all of: code that ran at Google's, and where the answer is from.
+func (c *geminiCandidate) foreign() *native {
+	beyond := len(given(c.Grounding))+len(given(c.Citations))+len(given(c.Pages)) > 0
+	for i := range c.Content.Parts {
+		p := &c.Content.Parts[i]
+		beyond = beyond || p.Text == nil && p.Inline == nil && p.Call == nil && p.Signature == ""
+	}
+	if !beyond {
+		return nil
+	}
+	return &native{Dialect: "gemini"}
 }
 
 type geminiError struct {

@@ -31,7 +31,7 @@ func geminiToChat(body []byte, made Made) ([]byte, error) {
 		for k := range m.ToolCalls {
 			m.ToolCalls[k].Index = nil // that is of chunks
 		}
-		out.Choices = append(out.Choices, choice{Index: c.Index, Message: m, FinishReason: &finish, LogProbs: c.Logprobs.chat()})
+		out.Choices = append(out.Choices, choice{Index: c.Index, Message: m, FinishReason: &finish, LogProbs: c.Logprobs.chat(), Native: c.foreign()})
 	}
 	if why := in.blocked(); why != "" {
 		out.Choices = []choice{{Message: &message{Role: "assistant", Refusal: &why}, FinishReason: &filtered}}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 var (
@@ -19,12 +20,10 @@ func geminiSplice(body []byte, _ string, most int64) ([]byte, bool) {
 	if sealedWithin(body) || calledFunction.Match(body) && !signedByGoogle.Match(body) {
 		return nil, false
 	}
-	if most <= 0 {
-		return body, true
-	}
 	configs, fits := 0, true
+	var seen spellings
 	out, ok := spliced(body, func(name string, value json.RawMessage) []byte {
-		if name != "generationConfig" && name != "generation_config" {
+		if fits = fits && seen.first(name); name != "generationConfig" && name != "generation_config" {
 			return nil
 		}
 		configs++
@@ -32,29 +31,44 @@ func geminiSplice(body []byte, _ string, most int64) ([]byte, bool) {
 		fits = fits && ok
 		return capped
 	})
-	if ok && configs == 0 {
+	if ok && configs == 0 && most > 0 {
 		out, ok = withLast(out, `"generationConfig":{"maxOutputTokens":`+strconv.FormatInt(most, 10)+`}`)
 	}
-	return out, ok && fits && configs <= 1
+	return out, ok && fits
+}
+
+// spellings are the names of an object's members, each as Google reads it.
+type spellings map[string]bool
+
+// first tells whether a member is there for the first time, in either spelling.
+func (s *spellings) first(name string) bool {
+	if *s == nil {
+		*s = spellings{}
+	}
+	name = strings.ToLower(strings.ReplaceAll(name, "_", ""))
+	known := (*s)[name]
+	(*s)[name] = true
+	return !known
 }
 
 // cappedConfig is a generationConfig with a cap that is not above most.
 func cappedConfig(config json.RawMessage, most int64) ([]byte, bool) {
-	caps := 0
+	caps, fits := 0, true
+	var seen spellings
 	out, ok := spliced(config, func(name string, value json.RawMessage) []byte {
-		if name != "maxOutputTokens" && name != "max_output_tokens" {
+		if fits = fits && seen.first(name); name != "maxOutputTokens" && name != "max_output_tokens" {
 			return nil
 		}
 		caps++
-		if asked, err := strconv.ParseInt(string(bytes.Trim(value, `"`)), 10, 64); err != nil || asked <= 0 || asked > most {
+		if asked, err := strconv.ParseInt(string(bytes.Trim(value, `"`)), 10, 64); most > 0 && (err != nil || asked <= 0 || asked > most) {
 			return strconv.AppendInt(nil, most, 10)
 		}
 		return nil
 	})
-	if ok && caps == 0 {
+	if ok && caps == 0 && most > 0 {
 		out, ok = withLast(out, `"maxOutputTokens":`+strconv.FormatInt(most, 10))
 	}
-	return out, ok && caps <= 1
+	return out, ok && fits
 }
 
 // withLast is an object with one more member at its end.

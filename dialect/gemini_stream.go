@@ -73,12 +73,12 @@ func (s *geminiStream) candidate(dst []byte, c *geminiCandidate) []byte {
 	if said.text != "" {
 		delta.Content = &said.text
 	}
-	out := choice{Index: c.Index, Delta: &delta, LogProbs: c.Logprobs.chat()}
+	out := choice{Index: c.Index, Delta: &delta, LogProbs: c.Logprobs.chat(), Native: c.foreign()}
 	if finish := geminiFinish(c.FinishReason, calls.made > 0); finish != "" && !s.ended[c.Index] {
 		s.ended[c.Index] = true
 		out.FinishReason = &finish
 	}
-	if said.text == "" && said.reasoning == "" && len(said.images)+len(said.calls) == 0 && said.signature == "" && out.FinishReason == nil {
+	if said.text == "" && said.reasoning == "" && len(said.images)+len(said.calls) == 0 && said.signature == "" && out.FinishReason == nil && out.Native == nil {
 		return dst
 	}
 	return s.chunk(dst, out)

@@ -60,7 +60,7 @@ func (a *hubAnswer) usage() *hubUsage {
 // messages are the content blocks of a choice: thinking, text, calls. What only Anthropic's answer could say stands in it as it came.
 func (c *hubChoice) messages(r *Reply) []any {
 	blocks := []any{}
-	if c.Native != nil && c.Native.Dialect == anthropicName {
+	if c.Native != nil && c.Native.Dialect == anthropicName && len(c.Native.Content) > 0 {
 		for _, raw := range c.Native.Content {
 			blocks = append(blocks, raw)
 		}

@@ -44,6 +44,8 @@ func TestGeminiSplice(t *testing.T) {
 	f(`{"generationConfig":{},"generation_config":{}}`, 20, "")
 	f(`{"generationConfig":{"maxOutputTokens":1,"max_output_tokens":2}}`, 20, "")
 	f(`{"contents":[]}`, 0, `{"contents":[]}`)
+	f(`{"generationConfig":{"candidateCount":1,"candidate_count":8}}`, 20, "")
+	f(`{"systemInstruction":{},"system_instruction":{}}`, 0, "")
 	f(`{"contents":[{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"x"}]}]}`, 0, `{"contents":[{"parts":[{"functionCall":{"name":"f"},"thoughtSignature":"x"}]}]}`)
 	f(`{"contents":[{"parts":[{"functionCall":{"name":"f"}}]}]}`, 0, "")
 	f(`{"contents":[{"parts":[{"text":"x","thoughtSignature":"`+sealPrefix+`x"}]}]}`, 0, "")
