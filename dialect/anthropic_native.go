@@ -58,7 +58,7 @@ func (t *anthropicTranslation) thinkLess() *exchange.Fault {
 // withMembers is an object with further members.
 func withMembers(object []byte, extra map[string]json.RawMessage) []byte {
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		object = append(appendText(append(object[:len(object)-1], ','), name), ':')
+		object = append(encode(append(object[:len(object)-1], ','), name), ':')
 		object = append(append(object, extra[name]...), '}')
 	}
 	return object
