@@ -57,6 +57,8 @@ type anthropicUsage struct {
 		Thinking int64 `json:"thinking_tokens"`
 	} `json:"output_tokens_details"`
 	Tier       string      `json:"service_tier"`
+	Speed      string      `json:"speed"`
+	Geo        string      `json:"inference_geo"`
 	Iterations []iteration `json:"iterations"`
 }
 
@@ -88,6 +90,12 @@ func (u *anthropicUsage) chat() *chatUsage {
 	}
 	if u.Details != nil && u.Details.Thinking > 0 {
 		c.Answer = &answerDetails{Reasoning: u.Details.Thinking}
+	}
+	if u.Speed == "fast" {
+		c.Speed = u.Speed
+	}
+	if u.Geo != "global" && u.Geo != "not_available" {
+		c.Geo = u.Geo
 	}
 	c.Total = c.Prompt + c.Completion
 	return c

@@ -221,6 +221,8 @@ type chatUsage struct {
 	Total      int64          `json:"total_tokens"`
 	Details    promptDetails  `json:"prompt_tokens_details"`
 	Answer     *answerDetails `json:"completion_tokens_details,omitempty"`
+	Speed      string         `json:"speed,omitempty"`         // "fast" costs more
+	Geo        string         `json:"inference_geo,omitempty"` // where it was answered, if that costs more
 }
 
 type promptDetails struct {

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -168,7 +169,7 @@ func (a *Answer) read() error {
 	case a.reasons.seen() == 0:
 		return errNoChoices
 	}
-	a.Usage.Tier = tier
+	a.Usage.Tier = cmp.Or(a.Usage.Tier, tier)
 	a.Finish, a.Choices = a.reasons.worst(1), a.reasons.seen()
 	return nil
 }

@@ -48,7 +48,7 @@ func claude(t *testing.T) (*Upstream, *http.Request) {
 		default:
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = io.WriteString(w, `{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn",`+
-				`"usage":{"input_tokens":10,"cache_read_input_tokens":9000,"cache_creation_input_tokens":500,"cache_creation":{"ephemeral_5m_input_tokens":400,"ephemeral_1h_input_tokens":100},"output_tokens":4}}`)
+				`"usage":{"input_tokens":10,"cache_read_input_tokens":9000,"cache_creation_input_tokens":500,"cache_creation":{"ephemeral_5m_input_tokens":400,"ephemeral_1h_input_tokens":100},"output_tokens":4,"speed":"fast","inference_geo":"us"}}`)
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -61,7 +61,7 @@ func claude(t *testing.T) (*Upstream, *http.Request) {
 }
 
 const claudeStream = `event: message_start
-data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-x","content":[],"usage":{"input_tokens":25,"cache_read_input_tokens":75,"output_tokens":1}}}
+data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-x","content":[],"usage":{"input_tokens":25,"cache_read_input_tokens":75,"output_tokens":1,"speed":"fast","inference_geo":"us"}}}
 
 event: ping
 data: {"type": "ping"}
@@ -105,7 +105,7 @@ func TestAnthropicPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Release()
-	want := pricing.Usage{Input: 10, CacheRead: 9000, CacheWrite: 400, CacheWrite1h: 100, Output: 4}
+	want := pricing.Usage{Input: 10, CacheRead: 9000, CacheWrite: 400, CacheWrite1h: 100, Output: 4, Tier: "priority", Region: "us"}
 	if answer.Usage != want || answer.Finish != "stop" || !answer.Complete() || string(answer.Model) != "claude-x" || string(answer.ProviderID) != "req_1" {
 		t.Errorf("usage %+v, finish %s, model %s, id %s: %s", answer.Usage, answer.Finish, answer.Model, answer.ProviderID, answer.Body)
 	}
@@ -126,7 +126,7 @@ func TestAnthropicStream(t *testing.T) {
 	defer answer.Release()
 	sse, err := drain(t, answer.Stream)
 	usage, ok := answer.Stream.Usage()
-	if want := (pricing.Usage{Input: 25, CacheRead: 75, Output: 7}); err != nil || !ok || usage != want || !answer.Stream.Complete() || answer.Stream.Finish() != "stop" {
+	if want := (pricing.Usage{Input: 25, CacheRead: 75, Output: 7, Tier: "priority", Region: "us"}); err != nil || !ok || usage != want || !answer.Stream.Complete() || answer.Stream.Finish() != "stop" {
 		t.Errorf("%v, usage %+v, finish %q: %s", err, usage, answer.Stream.Finish(), sse)
 	}
 	plain, err := PlainOf([]byte(sse), nil)
@@ -148,7 +148,7 @@ func TestAnthropicStreamCut(t *testing.T) {
 	defer answer.Release()
 	sse, err := drain(t, answer.Stream)
 	usage, ok := answer.Stream.Usage()
-	if !errors.Is(err, ErrStreamBroken) || !ok || usage.Input != 25 || usage.CacheRead != 75 || answer.Stream.Complete() {
+	if !errors.Is(err, ErrStreamBroken) || !ok || usage.Input != 25 || usage.CacheRead != 75 || usage.Tier != "priority" || usage.Region != "us" || answer.Stream.Complete() {
 		t.Errorf("%v, usage %+v, %v: %s", err, usage, ok, sse)
 	}
 }

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -47,7 +48,7 @@ func (s *Stream) readChunk(event *Event) error {
 			s.addUsage()
 		}
 	}
-	s.usage.Tier = s.tier
+	s.usage.Tier = cmp.Or(s.usage.Tier, s.tier)
 	return nil
 }
 

@@ -17,6 +17,7 @@ type counts struct {
 	audioIn, imageIn                    int64
 	reasoning, audioOut, imageOut       int64
 	hasPrompt, hasCompletion, hasCached bool
+	tier, region                        string // that were served, where usage tells
 }
 
 // ReadUsage reads a usage object of a chat completion into exclusive buckets. False: it is none, or says nothing; some vendors
@@ -49,6 +50,12 @@ func readUsage(w *jsonspan.Walker, text []byte) (pricing.Usage, bool) {
 			c.promptDetails(w, text)
 		case "completion_tokens_details":
 			c.completionDetails(w, text)
+		case "speed": // package dialect's word, as the next
+			c.tier = servedTier(w.Value().Of(text))
+		case "inference_geo":
+			if v := w.Value(); v.Kind == jsonspan.String && !v.Escaped {
+				c.region = string(v.Text().Of(text))
+			}
 		}
 	}
 	if w.Err() != nil || !c.hasPrompt || !c.hasCompletion || c.prompt+c.completion == 0 {
@@ -128,7 +135,7 @@ func (c *counts) usage() pricing.Usage {
 		*left -= n
 		return n
 	}
-	var u pricing.Usage
+	u := pricing.Usage{Tier: c.tier, Region: c.region}
 	u.AudioIn = take(&prompt, c.audioIn)
 	u.ImageIn = take(&prompt, c.imageIn)
 	written := max(c.written, c.created)
