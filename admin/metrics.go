@@ -36,6 +36,7 @@ type Metrics struct {
 	hits   *prometheus.CounterVec
 
 	meant, meantSaved, meantChecked *prometheus.CounterVec
+	opinionTokens, opinionCost      prometheus.Counter
 	cascades                        cascadeMetrics
 
 	series sync.Map // seriesKey to *series: the children of one combination of labels, found once
@@ -74,6 +75,11 @@ func NewMetrics() *Metrics {
 	m.meant = counter("semantic_hits_total", "Requests answered with the answer to a question that means the same.", "team", "rule")
 	m.meantSaved = counter("semantic_saved_usd_total", "What those answers would have cost, in US dollars.", "team", "rule")
 	m.meantChecked = counter("semantic_checks_total", "Would-be semantic hits that went upstream to be checked.", "team", "rule")
+	one := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "bursar", Name: name, Help: help})
+	}
+	m.opinionTokens = one("semantic_opinion_tokens_total", "Tokens that second opinions on questions took of their embedder.")
+	m.opinionCost = one("semantic_opinion_usd_total", "What they cost, in US dollars, as far as the embedder's price is known. No ledger row has it.")
 	m.lookup = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "bursar", Name: "cache_lookup_seconds", Help: "Time in the lookup step, by result; shared ones include the wait.",
 		Buckets: []float64{.00001, .00003, .0001, .0003, .001, .003, .005, .01, .1, 1, 10, 60},
@@ -82,7 +88,7 @@ func NewMetrics() *Metrics {
 	for i := range m.steps {
 		m.steps[i] = steps.WithLabelValues(exchange.Step(i).String())
 	}
-	m.registry.MustRegister(m.hits, m.meant, m.meantSaved, m.meantChecked, m.lookup, m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
+	m.registry.MustRegister(m.hits, m.meant, m.meantSaved, m.meantChecked, m.opinionTokens, m.opinionCost, m.lookup, m.requests, m.cost, m.saved, m.tokens, m.duration, m.first, steps, m.reloads, m.reloaded, m.warnings, m.reached, m.limited,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -221,6 +227,12 @@ func (m *Metrics) BudgetReached(name string) { m.reached.WithLabelValues(name).I
 
 // LimitReached counts a minute in which a limit had no room.
 func (m *Metrics) LimitReached(name, unit string) { m.limited.WithLabelValues(name, unit).Inc() }
+
+// OpinionSpent counts what a second opinion on questions took of its embedder.
+func (m *Metrics) OpinionSpent(tokens int64, cost pricing.Nano) {
+	m.opinionTokens.Add(float64(tokens))
+	m.opinionCost.Add(dollars(cost))
+}
 
 // Warned counts a fault of the house.
 func (m *Metrics) Warned() { m.warnings.Inc() }

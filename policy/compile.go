@@ -145,7 +145,33 @@ func (c *compiler) cache() {
 	}
 	if s := file.Semantic; s != nil {
 		cache.Semantic = &Semantic{MaxFalseHits: s.MaxFalseHits.value, TTL: s.TTL.value, Scope: scopeOf(s.Scope, cache.Scope)}
+		if s.SecondOpinion != nil {
+			cache.Semantic.Opinion = c.opinion(s.SecondOpinion)
+		}
 	}
+}
+
+// longestOpinion is the most that a request may wait for a second opinion.
+const longestOpinion = 60 * time.Millisecond
+
+func (c *compiler) opinion(file *opinionEntry) *Opinion {
+	const where = "cache.semantic.second_opinion"
+	if file.Deadline.value > longestOpinion {
+		c.problem(file.Deadline.at, "give at most 60ms", "%s.deadline %s holds requests up for too long", where, file.Deadline.value)
+	}
+	if !file.Embedder.ok {
+		return nil // told already
+	}
+	provider, _, ok := c.policy.target(file.Embedder.value)
+	m, known := c.policy.Resolve(file.Embedder.value)
+	if !ok || !known {
+		c.badTarget(file.Embedder, where+".embedder")
+		return nil
+	}
+	if provider.Dialect != "openai" {
+		c.problem(file.Embedder.at, "name a target of a provider with dialect: openai", "%s.embedder: provider %q speaks %s, not OpenAI's embeddings API", where, provider.Name, provider.Dialect)
+	}
+	return &Opinion{Provider: provider, Embedder: m.Use[0], Dims: int(file.Dims.value), Deadline: cmp.Or(file.Deadline.value, longestOpinion)}
 }
 
 func scopeOf(word choice, usual Scope) Scope {

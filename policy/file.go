@@ -488,6 +488,21 @@ type semanticEntry struct {
 	TTL span `key:"ttl" need:"yes" like:"6h"`
 	// Who shares answers.
 	Scope choice `key:"scope" one:"key team everyone" usual:"the scope of cache"`
+	// Asks an embeddings API how alike two questions are, where the verifier leaves it open whether they mean the same. How much its word counts is
+	// learned from what comes of it.
+	SecondOpinion *opinionEntry `key:"second_opinion"`
+}
+
+// An embedder that is asked for its opinion of two questions.
+type opinionEntry struct {
+	At place
+
+	// The embedding model, as provider/model. Its provider must speak OpenAI's API.
+	Embedder text `key:"embedder" need:"yes" like:"openai/text-embedding-3-small"`
+	// Coordinates of its vectors.
+	Dims whole `key:"dims" least:"1" most:"8192" usual:"the model's own"`
+	// How long a request waits for it, 60ms at most. An opinion that comes later is kept for the next time.
+	Deadline span `key:"deadline" usual:"60ms" like:"40ms"`
 }
 
 // How far long prompts are trimmed. Whole turns go, oldest first; the system message and the last user message stay.

@@ -82,7 +82,7 @@ func TestCompact(t *testing.T) {
 		{"route's line", p.Routes[4].Line, 43},
 		{"cache of a route", p.Routes[0].Cache, exchange.CacheOn},
 		{"cache", p.Cache.TTL, 24 * time.Hour},
-		{"semantic", *p.Cache.Semantic, Semantic{0.01, 6 * time.Hour, ScopeTeam}},
+		{"semantic", *p.Cache.Semantic, Semantic{0.01, 6 * time.Hour, ScopeTeam, nil}},
 		{"trim", p.Trim, exchange.Trim{MaxPromptTokens: 24000, KeepLastTurns: 12, MinifyToolResults: true}},
 		{"output", p.Output, Output{1024, 4096, 64, false}},
 	} {
@@ -145,7 +145,7 @@ func TestEverything(t *testing.T) {
 		{"a time has its own", p.Keys[1].Expires.UTC().Format(time.RFC3339), "2099-01-01T10:00:00Z"},
 		{"scope", p.Cache.Scope, ScopeKey},
 		{"ttl", p.Cache.TTL, 36 * time.Hour},
-		{"semantic", *p.Cache.Semantic, Semantic{0.01, 7 * 24 * time.Hour, ScopeEveryone}},
+		{"semantic", *p.Cache.Semantic, Semantic{0.01, 7 * 24 * time.Hour, ScopeEveryone, nil}},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)

@@ -114,6 +114,15 @@ type Semantic struct {
 	MaxFalseHits float64 // bound on the share of wrong hits, 0..1
 	TTL          time.Duration
 	Scope        Scope
+	Opinion      *Opinion // nil asks nobody
+}
+
+// Opinion is an embedder that is asked where the verifier leaves it open whether two questions mean the same.
+type Opinion struct {
+	Provider *Provider
+	Embedder *exchange.Candidate
+	Dims     int           // 0 is the model's own
+	Deadline time.Duration // how long a request waits
 }
 
 // Scope is who shares cached answers.

@@ -46,7 +46,10 @@ func (p *Policy) Settings(at time.Time) []Setting {
 	s.add("cache.scope", [...]string{"key", "team", "everyone"}[p.Cache.Scope])
 	s.add("cache.exact.ttl", p.Cache.TTL.String())
 	if c := p.Cache.Semantic; c != nil {
-		s.add("cache.semantic", fmt.Sprintf("%+v", *c))
+		s.add("cache.semantic", fmt.Sprintf("at most %v wrong, for %s, shared by %s", c.MaxFalseHits, c.TTL, [...]string{"key", "team", "everyone"}[c.Scope]))
+		if o := c.Opinion; o != nil {
+			s.add("cache.semantic.second_opinion", fmt.Sprintf("%s, %d coordinates, within %s", o.Embedder.Target, o.Dims, o.Deadline))
+		}
 	}
 	s.add("trim", fmt.Sprintf("%+v", p.Trim))
 	s.add("output.default_max_tokens", strconv.FormatInt(p.Output.DefaultMaxTokens, 10))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bursar/budget"
+	"bursar/cache/opinion"
 	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/keys"
@@ -33,6 +34,7 @@ type generation struct {
 	calendar   *budget.Calendar
 	checks     map[*exchange.Cascade]verify.Checks
 	digests    map[*exchange.Cascade]string // of their models and checks
+	opinion    *opinion.Client              // second opinions on what questions mean; nil asks nobody
 	samples    bool                         // some route is sampled
 	asksBudget bool                         // some route has a budget_used condition
 }
@@ -80,6 +82,9 @@ func (s *Server) Use(p *policy.Policy) error {
 			g.samples = g.samples || k.Shadow > 0
 		}
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()
+	}
+	if err := s.useOpinion(g); err != nil {
+		return err
 	}
 	if err := s.take(context.Background(), g); err != nil {
 		return err

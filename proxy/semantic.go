@@ -33,6 +33,9 @@ func (s *Server) compare(t *trip, w *wishes) (answered bool) {
 	m := t.meaning
 	q := &m.question
 	q.Reset(string(m.text), asker(&t.Identity), t.Start)
+	if t.using.opinion != nil {
+		q.Second = t.using.opinion
+	}
 	m.partition.Find(q)
 	m.compared = true
 	if q.Verdict != semantic.Served {
@@ -72,6 +75,9 @@ func (s *Server) comparable(t *trip) bool {
 		Part("semantic").Part(embed.Default().Version()).Part(strconv.FormatUint(mark.Epoch, 36)).
 		Part(t.using.policy.Cache.Namespace).Part(t.namespace).
 		Part(t.Decision.Model).Part(t.servedBy()).Part(t.trims())
+	if t.using.opinion != nil {
+		builder.Part(t.using.opinion.Version())
+	}
 	for _, name := range changing {
 		builder.Bytes(t.ctx.Request.Header.Peek(name))
 	}

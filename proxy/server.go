@@ -54,8 +54,9 @@ type Server struct {
 	recurrence  prompt.Recurrence // which prompts begin like others before them
 
 	books     sync.RWMutex                   // read while a row is booked, written while counters are restored from the rows
-	loading   sync.Mutex                     // guards upstreams
+	loading   sync.Mutex                     // guards upstreams and opinions
 	upstreams map[string]*providers.Upstream // by all that the policy says of the provider
+	opinions  opinions
 	http      *fasthttp.Server
 	draining  atomic.Bool
 	serving   sync.Mutex // guards listener
@@ -103,9 +104,10 @@ type Options struct {
 	Sources     []Labels      // where judgements of answers are read from, beside this gateway's own ledger
 	Embedded    bool          // the budget store is in this process: it settles at once, and is restored from the ledger
 	Observe     []func(*exchange.Exchange)
-	Warn        func(what string, err error) // faults of the house that no client hears of
-	Budget      func(BudgetEvent)            // thresholds that budgets reach
-	Limit       func(LimitEvent)             // limits that have no room, each at most once a minute
+	Warn        func(what string, err error)          // faults of the house that no client hears of
+	Budget      func(BudgetEvent)                     // thresholds that budgets reach
+	Limit       func(LimitEvent)                      // limits that have no room, each at most once a minute
+	Opinion     func(tokens int64, cost pricing.Nano) // what second opinions on questions took of their embedder; the cost is 0 if its price is not known
 }
 
 // maxHeaders bounds a request's headers in bytes; cookies and tokens of proxies on the way can be long.
@@ -135,6 +137,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Limit == nil {
 		o.Limit = func(LimitEvent) {}
+	}
+	if o.Opinion == nil {
+		o.Opinion = func(int64, pricing.Nano) {}
 	}
 	return o
 }
@@ -238,6 +243,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.loading.Unlock()
 	for _, up := range s.upstreams {
 		up.Close()
+	}
+	if s.opinions.client != nil {
+		s.opinions.client.Close()
 	}
 	return err
 }

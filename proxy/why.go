@@ -119,13 +119,19 @@ type Compared struct {
 	Checked   float64 `json:"checked_chance,omitempty"` // with which such a hit is checked upstream
 	Target    float64 `json:"max_false_hits"`
 	Samples   int     `json:"samples"` // questions that its context has learned
+	// SecondOpinion is the embedder's cosine, nil if it was not asked or not in time.
+	SecondOpinion *float32 `json:"second_opinion,omitempty"`
 }
 
 func compared(a *semantic.Account) *Compared {
-	return &Compared{
+	c := &Compared{
 		Verdict: a.Verdict.String(), Because: a.Because(), Admission: a.Admission.String(), Nearest: a.Nearest, Verifier: a.Same, Conflict: a.Conflict.String(),
 		Confirmed: a.Confirmed, Risk: a.Risk, Limit: a.Limit, Certified: a.Certified, Checked: a.Checked, Target: a.Target, Samples: a.Labels,
 	}
+	if a.Heard {
+		c.SecondOpinion = &a.Second
+	}
+	return c
 }
 
 // Why tells of one of the last 4096 requests of this gateway. Missing says that it is none of them.

@@ -90,6 +90,26 @@ func (c *Client) Version() string {
 	return fmt.Sprintf("%s %s %d", c.address, c.options.Model, c.options.Dims)
 }
 
+// Begin has texts embedded whose vectors are not kept yet, and waits for nothing.
+func (c *Client) Begin(a, b string) {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	c.Cosine(now, a, b)
+}
+
+// Kept returns how alike two texts are, if that is known already.
+func (c *Client) Kept(a, b string) (float32, bool) {
+	x, y := c.kept.get(a), c.kept.get(b)
+	if x == nil || y == nil || len(x) != len(y) {
+		return 0, false
+	}
+	var dot float64
+	for i := range x {
+		dot += float64(x[i]) * float64(y[i])
+	}
+	return float32(dot), true
+}
+
 // Cosine returns how alike two texts are. It reports false if that is not known within the deadline: because the embedder is slow, down or
 // busy, or gave no use of an answer.
 func (c *Client) Cosine(ctx context.Context, a, b string) (float32, bool) {
@@ -104,14 +124,7 @@ func (c *Client) Cosine(ctx context.Context, a, b string) (float32, bool) {
 	if len(missing) > 0 && !c.wait(ctx, missing) {
 		return 0, false
 	}
-	if x, y = c.kept.get(a), c.kept.get(b); x == nil || y == nil || len(x) != len(y) {
-		return 0, false
-	}
-	var dot float64
-	for i := range x {
-		dot += float64(x[i]) * float64(y[i])
-	}
-	return float32(dot), true
+	return c.Kept(a, b)
 }
 
 // wait has texts embedded, and reports whether that was done in time. If not, it goes on without the caller.

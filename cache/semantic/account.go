@@ -21,6 +21,8 @@ type Account struct {
 	Checked   float64       // chance with which a hit such as this is sent upstream to be checked
 	Target    float64       // wrong answers per hit that are tolerated
 	Labels    int           // questions that the partition has learned
+	Heard     bool          // a second opinion was known
+	Second    float32       // its cosine of the candidate's question
 }
 
 func (p *Partition) account(q *Question) Account {
@@ -32,6 +34,7 @@ func (p *Partition) account(q *Question) Account {
 	}
 	if q.candidate != nil {
 		a.Same, a.Conflict = q.judgement.Same, q.judgement.Conflict
+		a.Heard, a.Second = q.evidence[heard] != 0, q.evidence[second]
 		a.Confirmed = q.candidate.confirmed || q.entry.asker == q.Asker
 	}
 	if q.Verdict == Served || q.Verdict == Shadowed {

@@ -101,7 +101,7 @@ func (c *Cache) Partition(of cache.Key, terms Terms) *Partition {
 }
 
 // format sets apart what gateways of different versions have learned: it changes with the verifier, the evidence and what is kept of them.
-const format = 1
+const format = 2
 
 func (c *Cache) drop(e *list.Element) {
 	p := e.Value.(*Partition)

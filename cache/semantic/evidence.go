@@ -26,6 +26,8 @@ const (
 	brevity          // short questions say little
 	maturity         // questions learned, logarithmic
 	ripeOdds         // odds x maturity
+	heard            // a second opinion is known
+	second           // its cosine of the nearest question with this answer
 	evidenceCount
 )
 

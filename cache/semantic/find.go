@@ -16,6 +16,8 @@ type Question struct {
 	Text  string
 	Asker uint64 // whoever asks, so that an answer is confirmed by somebody else
 	At    time.Time
+	// Second is asked where the verifier leaves it open whether two questions mean the same; nil asks nobody.
+	Second Opinion
 
 	Verdict   Verdict
 	Admission Admission
@@ -35,6 +37,7 @@ type Question struct {
 	evidence  evidence
 	risk      float64
 	chance    float64 // with which the candidate is labelled
+	consulted bool    // a second opinion was asked for
 }
 
 // Reset makes a question ready for use, and keeps its memory.
@@ -93,6 +96,12 @@ func (p *Partition) Find(q *Question) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q.Verdict = p.find(q)
+	if q.candidate != nil {
+		if q.Second != nil && p.open(q) {
+			began = began.Add(p.consult(q))
+		}
+		q.Verdict = p.decide(q)
+	}
 	p.counts.Verdicts[q.Verdict]++
 	p.counts.Took.add(time.Since(began))
 	q.Account = p.account(q)
@@ -101,6 +110,7 @@ func (p *Partition) Find(q *Question) {
 	}
 }
 
+// find proposes a candidate; without one it says why.
 func (p *Partition) find(q *Question) Verdict {
 	if p.shared != nil && p.shared.behind(time.Now()) {
 		return Behind
@@ -110,7 +120,13 @@ func (p *Partition) find(q *Question) Verdict {
 		return Empty
 	}
 	p.propose(q)
-	if q.candidate == nil {
+	return Unlike
+}
+
+// decide says what becomes of the candidate.
+func (p *Partition) decide(q *Question) Verdict {
+	if q.entry.gone { // while a second opinion was asked for
+		q.candidate = nil
 		return Unlike
 	}
 	q.chance = 1

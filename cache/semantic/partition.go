@@ -179,6 +179,7 @@ func (p *Partition) label(q *Question, answer *class) {
 	if q.candidate == nil || q.chance == 0 {
 		return
 	}
+	q.hearLate()
 	wrong := answer != q.candidate
 	p.note(event{kind: judged, risk: q.risk, doubt: q.doubt(), chance: q.chance, wrong: wrong, answer: q.candidate.content.digest, evidence: q.evidence})
 	if q.Verdict == Shadowed {

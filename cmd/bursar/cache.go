@@ -172,6 +172,9 @@ func (c *cacheClient) why(names []string) error {
 		fmt.Fprintf(c.out, "semantic: %s: %s\n", s.Verdict, s.Because)
 		fmt.Fprintf(c.out, "nearest cosine %.3f, verifier %.3f, conflict %s, words %s, confirmed %t, risk %.4f of at most %.4f, certified %t, checked with chance %.3f, max_false_hits %.3g, samples %d\n",
 			s.Nearest, s.Verifier, s.Conflict, s.Admission, s.Confirmed, s.Risk, s.Limit, s.Certified, s.Checked, s.Target, s.Samples)
+		if s.SecondOpinion != nil {
+			fmt.Fprintf(c.out, "second opinion: cosine %.3f\n", *s.SecondOpinion)
+		}
 	}
 	return nil
 }

@@ -111,6 +111,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		Budget:  g.budgetReached,
 		Limit:   g.limitReached,
 		Sources: sources,
+		Opinion: g.metrics.OpinionSpent,
 	})
 	watching, unwatch := context.WithCancel(context.Background())
 	g.unwatch = unwatch

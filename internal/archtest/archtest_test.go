@@ -41,7 +41,7 @@ var table = map[string]room{
 	"replay":            {ours: []string{"exchange", "pricing", "policy", "router", "budget", "ledger"}},
 	"dialect":           {ours: []string{"exchange"}},
 	"providers":         {ours: []string{"exchange", "pricing", "internal/jsonspan", "dialect"}, others: []string{"github.com/valyala/fasthttp", "github.com/aws/aws-sdk-go-v2/aws"}},
-	"proxy":             {ours: []string{"internal/runaway", "exchange", "pricing", "tokens", "prompt", "policy", "router", "router/certify", "router/samples", "router/verify", "keys", "cache", "cache/embed", "cache/semantic", "budget", "ledger", "dialect", "providers"}, others: []string{"github.com/valyala/fasthttp"}},
+	"proxy":             {ours: []string{"internal/runaway", "exchange", "pricing", "tokens", "prompt", "policy", "router", "router/certify", "router/samples", "router/verify", "keys", "cache", "cache/embed", "cache/opinion", "cache/semantic", "budget", "ledger", "dialect", "providers"}, others: []string{"github.com/valyala/fasthttp"}},
 	"admin":             {ours: []string{"exchange", "pricing", "policy", "budget", "ledger", "cache", "cache/semantic", "router"}, others: []string{"github.com/prometheus/client_golang"}},
 	"internal/testkit":  {ours: []string{"exchange", "pricing"}},
 	"internal/archtest": {},
