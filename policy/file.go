@@ -71,6 +71,8 @@ type providerEntry struct {
 	Timeouts *timeoutsEntry `key:"timeouts"`
 	// Further attempts on the same target, made only before the first byte of an answer.
 	Retries whole `key:"retries" least:"0" most:"5" usual:"1"`
+	// How many calls may be under way to one of its targets at once. Those beyond go to the model's next target, or wait up to five seconds where there is none.
+	MaxConcurrent whole `key:"max_concurrent" least:"1" most:"100000" usual:"no bound"`
 	// How the provider's chat completions differ from OpenAI's.
 	Quirks *quirksEntry `key:"quirks"`
 	// What happens to members of a request that the provider's dialect has nothing for: `reject` refuses it, naming them; `drop` leaves them out, and names

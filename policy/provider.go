@@ -20,6 +20,7 @@ type Provider struct {
 	OutputField string       // max_tokens or max_completion_tokens: how the output cap is sent
 	Timeouts    Timeouts
 	Quirks      Quirks
+	Concurrent  int    // calls to one target at once, 0 for no bound
 	Retries     int    // further attempts on the same target before the first byte of an answer
 	Drop        bool   // drop what its dialect cannot carry, and say so; else such a request is refused
 	Unavailable string // why it cannot serve, "" if it can
@@ -63,7 +64,7 @@ func (c *compiler) providers() {
 func (c *compiler) provider(name string, file *providerEntry) *Provider {
 	p := &Provider{
 		Name: name, Dialect: file.Dialect.value, BaseURL: strings.TrimRight(file.BaseURL.value, "/"),
-		Region: file.Region.value, APIVersion: file.APIVersion.value, OutputField: file.MaxTokensField.value,
+		Region: file.Region.value, Concurrent: int(file.MaxConcurrent.value), APIVersion: file.APIVersion.value, OutputField: file.MaxTokensField.value,
 		Timeouts: c.timeouts(name, file.Timeouts), Retries: usualRetries,
 	}
 	p.Drop = file.Unsupported.value == "drop"

@@ -76,6 +76,9 @@ func (s *settings) provider(path string, p *Provider) {
 	if q := p.Quirks; len(q.Rename)+len(q.Unsupported) > 0 || q.Reasoning != "" {
 		s.add(path+".quirks", fmt.Sprintf("renames %v, nothing for %v, reasoning in %s", q.Rename, q.Unsupported, either(q.Reasoning, "reasoning_content")))
 	}
+	if p.Concurrent > 0 {
+		s.add(path+".max_concurrent", strconv.Itoa(p.Concurrent))
+	}
 	if p.Region != "" {
 		s.add(path+".region", p.Region)
 	}

@@ -11,7 +11,8 @@ import (
 // through for a while that grows each time it opens anew; half-open, it lets one probe through and does what the probe says.
 // What the client caused (a refused request, a client that left) is neither good nor bad news of the target, and not counted.
 type Breaker struct {
-	now func() time.Time
+	now  func() time.Time
+	gate gate // how many calls it lets through at once
 
 	mu      sync.Mutex
 	state   BreakerState
@@ -141,7 +142,7 @@ func (b *Breaker) open() {
 func (b *Breaker) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.state == BreakerClosed && b.window == 0 && b.opened == 0
+	return b.state == BreakerClosed && b.window == 0 && b.opened == 0 && b.gate.quiet()
 }
 
 // maxBreakers bounds the targets watched one by one: a client can name any model of a provider, and must not fill memory so.
@@ -167,6 +168,7 @@ func (u *Upstream) breaker(target string) *Breaker {
 		}
 	}
 	b := newBreaker(u.cfg.Now)
+	b.gate.most = u.cfg.MaxConcurrent
 	u.breakers[target] = b
 	return b
 }

@@ -49,7 +49,18 @@ func (u *Upstream) Call(c *Call) (*Answer, error) {
 	if ok, wait := breaker.allow(); !ok {
 		return nil, &Failure{Target: c.Target, Cause: CauseBreaker, RetryAfter: wait, Err: errBreakerOpen}
 	}
+	gate := &breaker.gate
+	if !gate.enter(u.patience(c), c.Caller) {
+		breaker.done(neutral)
+		return nil, &Failure{Target: c.Target, Cause: CausePool, Err: errFull}
+	}
 	answer, failure := u.attempts(c)
+	gate.heard(failure)
+	if failure == nil && answer.Stream != nil {
+		answer.Stream.gate = gate // it is under way until it ends
+	} else {
+		gate.leave()
+	}
 	if failure != nil {
 		breaker.done(failure.verdict())
 		return nil, failure
@@ -63,6 +74,16 @@ func (u *Upstream) Call(c *Call) (*Answer, error) {
 		answer.Stream.breaker = breaker // it may still break
 	}
 	return answer, nil
+}
+
+var errFull = errors.New("as many calls as it may have at once are under way")
+
+// patience is how long a call may wait for what another target would not make it wait for.
+func (u *Upstream) patience(c *Call) time.Duration {
+	if c.Others {
+		return 0
+	}
+	return u.cfg.RetryWait
 }
 
 func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {

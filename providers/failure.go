@@ -43,7 +43,7 @@ const (
 	CauseCredential              // 401, 402, 403: our account with the provider
 	CauseAnswer                  // it answered with what is no answer: not JSON, an error with status 200, a redirect
 	CauseBreaker                 // not called: it failed too often just before
-	CausePool                    // not called: every connection is in use
+	CausePool                    // not called: every connection, or every place, is in use
 	CauseClientGone              // the client left; nobody's fault
 	causeCount
 )
@@ -121,7 +121,7 @@ func (f *Failure) Fault() *exchange.Fault {
 		fault.Message, fault.Hint = f.Target+" failed too often just now and is left alone for a moment.", "Try again later, or name another model."
 	case CausePool:
 		fault.Status, fault.Code = http.StatusServiceUnavailable, "gateway_busy"
-		fault.Message, fault.Hint = "Every connection to "+f.Target+" is in use.", "Try again later."
+		fault.Message, fault.Hint = f.Target+" has as many requests under way as it may have at once.", "Try again later."
 	case CauseClientGone:
 		fault.Status, fault.Code, fault.Reason = statusClientGone, "client_gone", exchange.ReasonClientGone
 		fault.Message = "The client left before " + f.Target + " answered."

@@ -17,8 +17,9 @@ type Stream struct {
 	target  string
 	line    *line
 	breaker *Breaker
-	choices int  // asked for
-	single  bool // the provider closes the connection after it
+	gate    *gate // that it leaves when it ends; nil when it has
+	choices int   // asked for
+	single  bool  // the provider closes the connection after it
 	config  *Config
 
 	body    framing
@@ -301,6 +302,15 @@ func (s *Stream) finish() {
 		}
 	}
 	s.line.end(good && clean && !s.single && s.body.finished())
+	s.leave()
+}
+
+// leave makes room for another call to the target.
+func (s *Stream) leave() {
+	if s.gate != nil {
+		s.gate.leave()
+		s.gate = nil
+	}
 }
 
 // afterDone bounds the wait for the end of the body once [DONE] has come: it should be there already.
@@ -346,6 +356,7 @@ func (s *Stream) close() {
 		s.closing = io.ErrClosedPipe
 		s.line.end(false)
 	}
+	s.leave()
 }
 
 // mostKept bounds the buffers that are kept for the next stream.

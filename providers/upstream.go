@@ -67,6 +67,7 @@ type Config struct {
 
 	Retries       int           // attempts after the first; 0 is none
 	RetryWait     time.Duration // a retry-after up to this is waited for, one beyond it ends the call; default 5 s
+	MaxConcurrent int           // calls to one target at once; 0 is no bound
 	MaxConns      int           // connections at once; default 8192
 	MaxAnswer     int           // bytes of a plain answer; default 64 MiB
 	MaxEvent      int           // bytes of one event of a stream; default 8 MiB

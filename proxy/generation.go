@@ -142,7 +142,7 @@ func (s *Server) upstream(p *policy.Provider) (*providers.Upstream, error) {
 		return up, nil
 	}
 	config := providers.Config{
-		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, APIVersion: p.APIVersion, Region: p.Region, Quirks: dialect.Quirks(p.Quirks),
+		Name: p.Name, Dialect: p.Dialect, BaseURL: p.BaseURL, APIVersion: p.APIVersion, Region: p.Region, MaxConcurrent: p.Concurrent, Quirks: dialect.Quirks(p.Quirks),
 		Connect: p.Timeouts.Connect, FirstByte: p.Timeouts.FirstByte, Idle: p.Timeouts.Idle, Total: p.Timeouts.Total,
 		Retries: p.Retries,
 	}
