@@ -145,11 +145,14 @@ func TestEverything(t *testing.T) {
 		{"a time has its own", p.Keys[1].Expires.UTC().Format(time.RFC3339), "2099-01-01T10:00:00Z"},
 		{"scope", p.Cache.Scope, ScopeKey},
 		{"ttl", p.Cache.TTL, 36 * time.Hour},
-		{"semantic", *p.Cache.Semantic, Semantic{0.01, 7 * 24 * time.Hour, ScopeEveryone, nil}},
+		{"semantic", *p.Cache.Semantic, Semantic{0.01, 7 * 24 * time.Hour, ScopeEveryone, p.Cache.Semantic.Opinion}},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
 		}
+	}
+	if o := p.Cache.Semantic.Opinion; o == nil || o.Provider != p.Providers["openai"] || o.Embedder.Target != "openai/text-embedding-3-small" || o.Dims != 256 || o.Deadline != 40*time.Millisecond {
+		t.Errorf("second opinion %+v", o)
 	}
 	if e := p.Events; e.Times != 4 || e.Least != 2_500_000_000 || len(e.Webhooks) != 0 { // its variable is not set
 		t.Errorf("events %+v", e)
