@@ -108,7 +108,7 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 	if err != nil { // a RawMessage that is no JSON; but the body was
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return withMembers(out, t.extra), t.losses.members, nil
+	return withMembers(out, t.extra), t.losses.dropped(), nil
 }
 
 // given is a member's value, nothing if it is null.

@@ -17,7 +17,7 @@ func bedrockRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) 
 	if err := in.parse(body); err != nil {
 		return nil, nil, malformed("body", "a chat completion: "+err.Error())
 	}
-	t := bedrockTranslation{in: &in, losses: losses{dialect: "bedrock", drop: o.Drop}}
+	t := bedrockTranslation{in: &in, losses: losses{dialect: "bedrock", drop: o.Drop}, known: map[string]bool{}}
 	t.out.Messages = []bedrockMessage{}
 	t.out.Inference = &bedrockInference{MaxTokens: in.cap(), Temperature: given(in.Temperature), TopP: given(in.TopP)}
 	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.amazon, t.rest, t.losses.fault, t.something} {
@@ -39,6 +39,7 @@ type bedrockTranslation struct {
 	losses    losses
 	documents int
 	called    []string // functions that earlier answers called
+	known     map[string]bool
 }
 
 // messages carries the messages over: the system's to `system`, a tool's into the user's turn, and neighbours of one role into one.
@@ -142,7 +143,8 @@ func (t *bedrockTranslation) answered(m *chatMessage, at string) ([]bedrockBlock
 		if input[0] != '{' || !json.Valid(input) {
 			return nil, malformed(where+".function.arguments", "a JSON object in a string for this target")
 		}
-		if !slices.Contains(t.called, call.Function.Name) {
+		if !t.known[call.Function.Name] {
+			t.known[call.Function.Name] = true
 			t.called = append(t.called, call.Function.Name)
 		}
 		blocks = append(blocks, bedrockBlock{ToolUse: &bedrockToolUse{call.ID, call.Function.Name, input}})

@@ -11,7 +11,7 @@ import (
 func camelCased(body []byte) []byte {
 	for _, sign := range []string{`"inline_data"`, `"mime_type"`, `"file_data"`, `"file_uri"`, `"function_`, `"system_instruction"`, `"generation_config"`, `"tool_config"`, `"safety_settings"`, `"cached_content"`, `"thought_signature"`, `"media_resolution"`, `"output_dimensionality"`, `"task_type"`} {
 		if bytes.Contains(body, []byte(sign)) {
-			return camel(body, deepest)
+			return camel(body, deepestMember)
 		}
 	}
 	return body
@@ -23,8 +23,8 @@ var theirs = map[string]bool{
 	"partMetadata": true, "labels": true,
 }
 
-// deepest is how deep objects are looked into: nothing of the API's own is deeper, and each level reads what is below it again.
-const deepest = 64
+// deepestMember is how deep a member of the API's own may stand, deepest how deep schemas are looked into. Each level reads what is below it again.
+const deepestMember, deepest = 16, 64
 
 func camel(raw json.RawMessage, deep int) json.RawMessage {
 	raw = bytes.TrimSpace(raw)

@@ -8,6 +8,7 @@ package dialect
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"bursar/exchange"
 )
@@ -94,7 +95,11 @@ type losses struct {
 	drop    bool
 	members []string
 	noted   []string // lost, but no reason to refuse
+	unnamed int      // how many more were lost than are named
 }
+
+// Of what is lost so many are named, each by so many bytes: who sends a hundred thousand parts of no known type is told of the first.
+const mostLosses, longestLoss = 32, 200
 
 // note notes what is left out whatever the policy says: the request means the same without it.
 func (l *losses) note(member string) {
@@ -104,11 +109,26 @@ func (l *losses) note(member string) {
 }
 
 // dropped is all that was left out.
-func (l *losses) dropped() []string { return append(l.members, l.noted...) }
+func (l *losses) dropped() []string { return append(l.lost(), l.noted...) }
+
+// lost is what cannot be carried.
+func (l *losses) lost() []string {
+	if l.unnamed == 0 {
+		return l.members
+	}
+	return append(l.members[:len(l.members):len(l.members)], fmt.Sprintf("%d more", l.unnamed))
+}
 
 // lose notes a member that cannot be carried.
 func (l *losses) lose(member string) {
-	if !slices.Contains(l.members, member) {
+	if len(member) > longestLoss {
+		member = strings.ToValidUTF8(member[:longestLoss], "") + "..."
+	}
+	switch {
+	case slices.Contains(l.members, member):
+	case len(l.members) == mostLosses:
+		l.unnamed++
+	default:
 		l.members = append(l.members, member)
 	}
 }
@@ -120,7 +140,7 @@ func (l *losses) fault() *exchange.Fault {
 	}
 	return &exchange.Fault{
 		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: l.members[0], Reason: exchange.ReasonBadRequest, NoRetry: true,
-		Message: fmt.Sprintf("The target speaks the %s dialect, which has nothing for %s.", l.dialect, listed(l.members)),
+		Message: fmt.Sprintf("The target speaks the %s dialect, which has nothing for %s.", l.dialect, listed(l.lost())),
 		Hint:    "Leave it out, name another model, or have the gateway drop it: `unsupported: drop` at the provider in its policy.",
 	}
 }

@@ -23,7 +23,7 @@ func geminiClientRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 			return nil, malformed("generateContentRequest", "an object")
 		}
 	}
-	t := geminiClientTranslation{rest: in, out: chatBody{Model: a.Model, Messages: []hubMessage{}, Stream: a.Stream}}
+	t := geminiClientTranslation{rest: in, out: chatBody{Model: a.Model, Messages: []hubMessage{}, Stream: a.Stream}, open: map[string][]string{}, given: map[string]bool{}}
 	if a.Stream {
 		t.out.StreamOptions = &streamOptions{true}
 	}
@@ -38,9 +38,10 @@ func geminiClientRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 
 // geminiClientTranslation is one request under way: rest holds the members that nothing was made of yet.
 type geminiClientTranslation struct {
-	rest map[string]json.RawMessage
-	out  chatBody
-	open []hubCall // calls that no result has come for
+	rest  map[string]json.RawMessage
+	out   chatBody
+	open  map[string][]string // ids of calls, by the names of their functions, as far as results without an id have not taken them
+	given map[string]bool     // ids of calls that a result has come for
 }
 
 // take takes a member out of rest; nil if it is not there or null.
@@ -170,7 +171,9 @@ func (t *geminiClientTranslation) answered(c *googleContent, i int, at string) *
 	if m.Content = content(parts); m.Content == nil && len(m.ToolCalls) == 0 {
 		return nil
 	}
-	t.open = append(t.open, m.ToolCalls...)
+	for _, call := range m.ToolCalls {
+		t.open[call.Function.Name] = append(t.open[call.Function.Name], call.ID)
+	}
 	t.out.Messages = append(t.out.Messages, m)
 	return nil
 }
@@ -218,14 +221,14 @@ func (t *geminiClientTranslation) asked(c *googleContent, at string) *exchange.F
 // result carries over what a function gave back. It belongs to the call of its id or, as Google's clients may leave that out, to the first open
 // one of its name.
 func (t *geminiClientTranslation) result(r *googleResult, at string) *exchange.Fault {
-	id := r.ID
-	for i, call := range t.open {
-		if call.ID == r.ID || r.ID == "" && call.Function.Name == r.Name {
-			id = call.ID
-			t.open = append(t.open[:i:i], t.open[i+1:]...)
-			break
+	id, open := r.ID, t.open[r.Name]
+	for id == "" && len(open) > 0 {
+		if !t.given[open[0]] {
+			id = open[0]
 		}
+		open = open[1:]
 	}
+	t.open[r.Name], t.given[id] = open, true
 	if id == "" {
 		return malformed(at, fmt.Sprintf("the result of a call in an earlier content; none of `%s` is open", r.Name))
 	}

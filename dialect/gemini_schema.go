@@ -28,6 +28,7 @@ func openAPI(schema json.RawMessage) (json.RawMessage, bool) {
 type schemaReader struct {
 	root map[string]any
 	deep int // of references followed: one that leads back to itself has no end, and no place in the subset
+	made int // objects read by following references: those that lead to several others each multiply
 }
 
 // meanings are the keywords that the subset has under the same name and with the same values.
@@ -39,6 +40,12 @@ var meanings = map[string]bool{
 
 // object reads one schema object.
 func (r *schemaReader) object(in map[string]any) (map[string]any, bool) {
+	if r.deep > 0 {
+		r.made++
+	}
+	if r.made > mostReferred {
+		return nil, false
+	}
 	if ref, ok := in["$ref"].(string); ok {
 		return r.reference(in, ref)
 	}
@@ -86,8 +93,8 @@ func (r *schemaReader) value(v any) (map[string]any, bool) {
 	return r.object(in)
 }
 
-// mostReferences bounds how deep references are followed.
-const mostReferences = 16
+// mostReferences bounds how deep references are followed, mostReferred how many objects they lead to.
+const mostReferences, mostReferred = 16, 1000
 
 // reference puts what a reference within the schema leads to in its place.
 func (r *schemaReader) reference(in map[string]any, ref string) (map[string]any, bool) {
