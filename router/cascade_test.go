@@ -1,8 +1,10 @@
 package router
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bursar/exchange"
 	"bursar/policy"
@@ -90,5 +92,34 @@ func TestCascade(t *testing.T) {
 	told := Explain(p, &exchange.Facts{Team: "t", N: 1, Model: policy.Auto, Tools: true})
 	if !strings.Contains(told.Text(), "no certificate says that it keeps 98 %") {
 		t.Errorf("explained:\n%s", told.Text())
+	}
+}
+
+// BenchmarkDecideCascade is a decision with a certificate, and reports the slowest of a hundred as well.
+func BenchmarkDecideCascade(b *testing.B) {
+	p, err := policy.Parse("p.yaml", []byte(cascading), func(string) string { return "" })
+	if err != nil {
+		b.Fatal(err)
+	}
+	f := exchange.Facts{Team: "t", N: 1, Model: policy.Auto, Tools: true, Certified: []string{"proved"}}
+	took := make([]time.Duration, 0, 1<<20)
+	b.ReportAllocs()
+	for b.Loop() {
+		start := time.Now()
+		_, _ = Decide(p, &f)
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Nanoseconds()), "p99-ns")
+}
+
+func TestDecideCascadeAllocations(t *testing.T) {
+	p, err := policy.Parse("p.yaml", []byte(cascading), func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := exchange.Facts{Team: "t", N: 1, Model: policy.Auto, Tools: true, Certified: []string{"proved"}}
+	if n := testing.AllocsPerRun(100, func() { _, _ = Decide(p, &f) }); n != 0 {
+		t.Errorf("a decision with a cascade makes %v allocations", n)
 	}
 }

@@ -55,7 +55,7 @@ func commands() []command {
 		{"certificates", "[-admin ADDR] [-json]", "which routes' cheap answers are certified, for which teams, until when", certificatesCommand},
 		{"keys", "add|list|edit|move|rotate|revoke|hash|copy [ID] -data DIR | -redis URL ...", "issue, bound, rotate and revoke keys", keysCommand},
 		{"events", "test -policies F", "send a test event to the policy's webhooks", eventsCommand},
-		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
+		{"report", "-data DIR|-postgres URL [-by DIMENSIONS] [-format table|csv|json|focus] [-forecast] [-budgets] [-baselines] [-policies F]", "the statement: spend, baseline, savings; how budgets will end", report},
 		{"audit", "[-data DIR ...] [-postgres URL] [-admin URL] [-json]", "check that journal, rows, sums, counters and Postgres agree", auditCommand},
 		{"ledger", "export -data DIR|-postgres URL -out FILE [-from DAY] [-to DAY] | import -data DIR FILE... | prune -data DIR -before DAY -exported FILE|-postgres URL", "take rows out, bring them back, remove old ones that are safe elsewhere", ledgerCommand},
 		{"prices", "list [-provider P] [-model GLOB] [-at DATE] | diff FILE | import FILE -out FILE", "the built-in prices, and how others differ", pricesCommand},

@@ -25,7 +25,8 @@ func report(p *program, args []string) error {
 	f.StringVar(&o.to, "to", "", "last day; default is now")
 	f.BoolVar(&o.forecast, "forecast", false, "this month so far, and what it comes to at its end if it goes on like that")
 	f.BoolVar(&o.budgets, "budgets", false, "how the budgets of -policies stand in their windows, and whether they hold until they renew")
-	f.StringVar(&o.policies, "policies", "", "policy file, for the cost centres and owners of the teams, and for -budgets")
+	f.BoolVar(&o.baselines, "baselines", false, "what simple routers would have spent on the same requests, with the models of -policies: always the cheapest, a random mix, the length rule, always the dearest")
+	f.StringVar(&o.policies, "policies", "", "policy file, for the cost centres and owners of the teams, and for -budgets and -baselines")
 	if err := p.parseAll(f, args); err != nil {
 		return err
 	}
@@ -55,6 +56,9 @@ func report(p *program, args []string) error {
 		}
 		return all.print(p.out, o.format)
 	}
+	if o.baselines {
+		return o.baselinesOf(ctx, p, reader, loaded, query)
+	}
 	statement, err := reader.Report(ctx, query)
 	if err != nil {
 		return err
@@ -71,7 +75,7 @@ func report(p *program, args []string) error {
 
 type reportOptions struct {
 	format, by, from, to, policies, postgres string
-	forecast, budgets, grouped               bool // grouped: -by was given
+	forecast, budgets, baselines, grouped    bool // grouped: -by was given
 }
 
 // books are what statements are read from: a gateway's ledger, or that of a fleet in Postgres.
@@ -119,6 +123,15 @@ func (o *reportOptions) query(now time.Time) (q ledger.Query, err error) {
 	}
 	if !slices.Contains(reportFormats(), o.format) {
 		return q, usageError{fmt.Sprintf("-format %q: choose of %s", o.format, strings.Join(reportFormats(), ", "))}
+	}
+	if o.baselines {
+		switch {
+		case o.policies == "":
+			return q, usageError{"-baselines needs -policies F, the file that has the models"}
+		case o.grouped || o.forecast || o.budgets || o.format != "table" && o.format != "json":
+			return q, usageError{"-baselines is of all requests of -from and -to, as a table or JSON: leave out -by, -forecast, -budgets and other formats"}
+		}
+		return q, nil
 	}
 	if o.budgets {
 		switch {

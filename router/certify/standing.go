@@ -37,21 +37,24 @@ type Standing struct {
 // mostSamples bounds the samples that a standing is worked out from: the last ones.
 const mostSamples = 8192
 
+// unitSamples set the units that answers are weighed in. The units stay, for the proof and for live answers: a proof is of one order.
+const unitSamples = 100
+
 // longestProof is after how many samples a proof that has not succeeded begins anew, with its full risk: a bad time must not be held against a route
 // for ever.
 const longestProof = 2000
 
 // Stand works out how a route stands. Samples come in the order of time.
 //
-// Answers are ordered by what the shipped prior makes of them, which has not seen the samples, and Prove's test says up to which threshold they may be
-// kept. A certificate is given once that saves money, too. The samples that come after it watch it: when they show that the target is missed it is
+// The first samples, unitSamples of them, set the units that answers are weighed in, and prove nothing. The others are ordered by what the shipped prior
+// makes of them in these units: an order that has not seen how they were judged. Prove's test says up to which threshold of it answers may be kept. A certificate is given once that saves money, too. The samples that come after it watch it: when they show that the target is missed it is
 // taken back, and the proof begins anew with the samples after that. When its time is over it is renewed if the samples that came meanwhile prove it
 // again.
 func Stand(samples []Sample, t Terms, now time.Time) *Standing {
 	samples = samples[max(0, len(samples)-mostSamples):]
 	f := fold{Standing: Standing{order: NewWorkload(Shipped())}, terms: t, samples: samples, weights: make([]float64, len(samples))}
 	f.order.beliefs() // worked out once, so that later reads change nothing
-	f.proof = NewProof(t.Demand)
+	f.proof, f.begun = NewProof(t.Demand), unitSamples
 	for i := range samples {
 		f.until(samples[i].At)
 		f.take(i)
@@ -81,6 +84,7 @@ type fold struct {
 	weights []float64 // of the samples so far
 	proof   *Proof
 	begun   int // the first sample of the proof
+	first   int // the first sample that Samples counts while nothing is certified
 	issued  int // the first sample after the certificate
 	watch   *Watch
 }
@@ -88,7 +92,12 @@ type fold struct {
 // take takes in the next sample.
 func (f *fold) take(i int) {
 	s := &f.samples[i]
-	shape := f.order.norm(&s.Evidence)
+	if i < unitSamples {
+		f.order.norms.See(&s.Evidence)
+		f.weights[i], f.Samples = math.Inf(1), i+1
+		return
+	}
+	shape := f.order.Shape(&s.Evidence)
 	f.weights[i] = f.order.Weigh(&shape)
 	if s.Evidence.Invalid { // a free check sends it on, whatever it weighs
 		f.weights[i] = math.Inf(1)
@@ -101,15 +110,15 @@ func (f *fold) take(i int) {
 		}
 		if f.watch.Add(got, s.Premium); f.watch.Broken() {
 			f.Certificate, f.From, f.Until, f.Revoked = Certificate{}, time.Time{}, time.Time{}, s.At
-			f.proof, f.begun, f.Samples = NewProof(f.terms.Demand), i+1, 0
+			f.proof, f.begun, f.first, f.Samples = NewProof(f.terms.Demand), i+1, i+1, 0
 			return
 		}
 	}
 	if !f.Valid() && i-f.begun >= longestProof {
-		f.proof, f.begun = NewProof(f.terms.Demand), i
+		f.proof, f.begun, f.first = NewProof(f.terms.Demand), i, i
 	}
 	f.proof.Add(j)
-	f.Samples = i + 1 - f.begun
+	f.Samples = i + 1 - f.first
 	if f.Valid() {
 		f.Samples = i + 1 - f.issued
 	}
@@ -137,7 +146,7 @@ func (f *fold) until(at time.Time) {
 		}
 		c := f.proof.Certificate()
 		if !c.Valid() || !f.saves(c.Threshold, f.begun, seen) {
-			f.Certificate, f.From, f.Until, f.Samples = Certificate{}, time.Time{}, time.Time{}, seen-f.begun
+			f.Certificate, f.From, f.Until, f.first, f.Samples = Certificate{}, time.Time{}, time.Time{}, f.begun, seen-f.begun
 			return
 		}
 		f.Certificate, f.From, f.Until = c, end, end.Add(f.terms.Valid)
@@ -145,8 +154,7 @@ func (f *fold) until(at time.Time) {
 	}
 }
 
-// lately is over how many samples a certificate must have saved money. The units that answers are weighed in settle in the first hundred or so, and
-// what was kept before that says little.
+// lately is over how many samples a certificate must have saved money.
 const lately = 200
 
 // saves tells whether keeping answers up to a threshold would have cost less than the premium model alone over the last of some samples.
@@ -160,12 +168,6 @@ func (f *fold) saves(threshold float64, from, to int) bool {
 		}
 	}
 	return saved > 0
-}
-
-// norm takes an answer into the norms alone, and returns its shape.
-func (w *Workload) norm(e *Evidence) Shape {
-	w.norms.See(e)
-	return w.norms.Shape(e)
 }
 
 // Text says what is certified: "quality >= 98 % (n=412, 95 %), valid to 2026-12-26T12:00:00Z".
