@@ -145,7 +145,7 @@ func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fa
 	case "reasoning":
 		t.thought(&item, raw)
 	case "item_reference":
-		return malformed(at, "an item itself, not a reference to one: this gateway stores none")
+		return malformed(at, "an item itself, not a reference to one: this gateway stores none. Clients send items whole where they are told `store: false`")
 	default: // what a provider's own tools have done
 		t.wrap(raw)
 	}

@@ -35,9 +35,16 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("http://%s/v1\n", ln.Addr())
-	server := &http.Server{Handler: http.HandlerFunc((&flaky{asked: map[string]bool{}}).answer), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: routes(), ReadHeaderTimeout: time.Minute}
 	fmt.Fprintln(os.Stderr, "wireupstream:", server.Serve(ln))
 	os.Exit(1)
+}
+
+func routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", (&flaky{asked: map[string]bool{}}).answer)
+	mux.HandleFunc("/v1/messages", thinker)
+	return mux
 }
 
 // request is what decides about the recording.

@@ -11,7 +11,7 @@ import (
 
 // Every kind of request has a recording, and it arrives as it was recorded.
 func TestAnswer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc((&flaky{asked: map[string]bool{}}).answer))
+	server := httptest.NewServer(routes())
 	defer server.Close()
 	f := func(request string, status int, want string) {
 		t.Helper()
@@ -47,4 +47,26 @@ func TestAnswer(t *testing.T) {
 	f(`{"model":"flaky-1","messages":[{"role":"user","content":"x"}]}`, 500, "image input is not supported")
 	f(`{"model":"flaky-1","messages":[{"role":"user","content":"x"}]}`, 200, `"finish_reason":"length"`)
 	f(`no JSON`, 400, "invalid character")
+}
+
+// The thinker wants its thought back, byte for byte.
+func TestThinker(t *testing.T) {
+	server := httptest.NewServer(routes())
+	defer server.Close()
+	f := func(content, want string) {
+		t.Helper()
+		body := `{"messages":[{"role":"user","content":[]},{"role":"assistant","content":[` + content + `]},{"role":"user","content":[]}]}`
+		response, err := http.Post(server.URL+"/v1/messages", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		got, err := io.ReadAll(response.Body)
+		if err != nil || !bytes.Contains(got, []byte(want)) {
+			t.Errorf("%s: %v, body without %s:\n%s", content, err, want, got)
+		}
+	}
+	f(thought+`,{"type":"tool_use"}`, "Nine days of rain.")
+	f(`{"type":"tool_use"}`, "Rain, I think.")
+	f(strings.Replace(thought, "c2ln", "c2lN", 1)+`,{"type":"tool_use"}`, "must come back as it was")
 }

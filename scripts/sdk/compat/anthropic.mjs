@@ -1,5 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, tries, weather } from './expect.mjs';
+import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, thoughtful, tries, weather } from './expect.mjs';
 
 export function clients(gateway, keys) {
   const of = (apiKey) => new Anthropic({ apiKey, baseURL: gateway });
@@ -37,6 +37,13 @@ export function clients(gateway, keys) {
       assert.equal(whole.stop_reason, 'tool_use');
       const calls = whole.content.filter((b) => b.type === 'tool_use');
       assert.ok(calls.length > 0 && calls.every((c) => c.input.city === 'Oslo'));
+    },
+    async thoughts() {
+      const asked = { ...base, model: 'thinker', max_tokens: 2048, tools, thinking: { type: 'enabled', budget_tokens: 1024 } };
+      const first = await anthropic.messages.create(asked);
+      const results = first.content.filter((b) => b.type === 'tool_use').map((c) => ({ type: 'tool_result', tool_use_id: c.id, content: '18 °C' }));
+      const second = await anthropic.messages.create({ ...asked, messages: [...messages, { role: 'assistant', content: first.content }, { role: 'user', content: results }] });
+      assert.equal(textOf(second.content), thoughtful);
     },
     async 'structured output'() {
       const a = await anthropic.messages.create({ ...base, output_config: { format: { type: 'json_schema', schema: place } } });

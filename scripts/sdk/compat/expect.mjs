@@ -33,6 +33,11 @@ export function called(calls) {
   assert.deepEqual(calls.map(([name, args]) => [name, args.city, args.days]), [['get_weather', 'Oslo', 9], ['get_weather', 'Oslo', 9], ['get_weather', 'Oslo', 2]]);
 }
 
+// What is said to who brings a thought back as it was, and to who does not.
+export const thoughtful = 'Nine days of rain.';
+export const thoughtless = 'Rain, I think.';
+export const unspeakable = { no: 'leaves out what chat completions have no words for' };
+
 export function placed(value) {
   assert.deepEqual(value, { city: 'Paris', sure: false });
 }

@@ -1,5 +1,5 @@
 import { GoogleGenAI } from '@google/genai';
-import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, tries, weather } from './expect.mjs';
+import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, thoughtful, tries, weather } from './expect.mjs';
 
 export function clients(gateway, keys) {
   const of = (apiKey, more) => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: gateway, ...more } });
@@ -38,6 +38,13 @@ export function clients(gateway, keys) {
       const calls = [];
       for await (const chunk of await google.generateContentStream({ ...base, config: { tools } })) calls.push(...(chunk.functionCalls ?? []));
       assert.ok(calls.length > 0 && calls.every((c) => c.args.city === 'Oslo'));
+    },
+    async thoughts() {
+      const asked = { model: 'thinker', config: { tools, thinkingConfig: { thinkingBudget: 1024 } } };
+      const first = await google.generateContent({ ...asked, contents: question });
+      const results = first.functionCalls.map((c) => ({ functionResponse: { id: c.id, name: c.name, response: { output: '18 °C' } } }));
+      const contents = [{ role: 'user', parts: [{ text: question }] }, first.candidates[0].content, { role: 'user', parts: results }];
+      assert.equal((await google.generateContent({ ...asked, contents })).text, thoughtful);
     },
     async 'structured output'() {
       const a = await google.generateContent({ ...base, config: { responseMimeType: 'application/json', responseJsonSchema: place } });

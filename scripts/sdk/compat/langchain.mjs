@@ -3,7 +3,7 @@ import { HumanMessage, ToolMessage } from '@langchain/core/messages';
 import { tool } from '@langchain/core/tools';
 import { ChatGoogleGenerativeAI } from '@langchain/google-genai';
 import { ChatOpenAI } from '@langchain/openai';
-import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, tries, weather } from './expect.mjs';
+import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, thoughtful, thoughtless, tries, unspeakable, weather } from './expect.mjs';
 
 // clients are those of LangChain.js: one for each API that it speaks.
 export function clients(gateway, keys) {
@@ -54,6 +54,17 @@ function client(name, pkg, of, keys) {
       let whole;
       for await (const chunk of await model('tiny').bindTools(tools).stream(question)) whole = whole ? whole.concat(chunk) : chunk;
       assert.ok(whole.tool_calls.length > 0 && whole.tool_calls.every((c) => c.args.city === 'Oslo'));
+    },
+    async thoughts() {
+      const bound = model(name.includes('Google') ? 'gemini-2.5-thinker' : 'thinker').bindTools(tools);
+      const first = await bound.invoke(question);
+      const results = first.tool_calls.map((c) => new ToolMessage({ tool_call_id: c.id, name: c.name, content: '18 °C' }));
+      const second = textOf(await bound.invoke([new HumanMessage(question), first, ...results]));
+      if (name === 'LangChain.js ChatOpenAI') {
+        assert.equal(second, thoughtless);
+        return unspeakable;
+      }
+      assert.equal(second, thoughtful);
     },
     async 'structured output'() {
       placed(await model('tiny').withStructuredOutput(place, { name: 'place', method: 'jsonSchema' }).invoke(question));

@@ -1,5 +1,5 @@
 import OpenAI from 'openai';
-import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, tries, weather } from './expect.mjs';
+import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, thoughtful, tries, weather } from './expect.mjs';
 
 export function clients(gateway, keys) {
   const of = (apiKey) => new OpenAI({ apiKey, baseURL: `${gateway}/v1` });
@@ -39,6 +39,13 @@ export function clients(gateway, keys) {
       const whole = await stream.finalChatCompletion();
       assert.equal(whole.choices[0].finish_reason, 'tool_calls');
       assert.ok(whole.choices[0].message.tool_calls.every((c) => JSON.parse(c.function.arguments).city === 'Oslo'));
+    },
+    async thoughts() {
+      const asked = { model: 'thinker', messages, tools, reasoning_effort: 'low' };
+      const first = (await openai.chat.completions.create(asked)).choices[0].message;
+      const results = first.tool_calls.map((c) => ({ role: 'tool', tool_call_id: c.id, content: '18 °C' }));
+      const second = await openai.chat.completions.create({ ...asked, messages: [...messages, first, ...results] });
+      assert.equal(second.choices[0].message.content, thoughtful);
     },
     async 'structured output'() {
       const a = await openai.chat.completions.parse({ model: 'tiny', messages, response_format });

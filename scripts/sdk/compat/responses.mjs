@@ -1,5 +1,5 @@
 import OpenAI from 'openai';
-import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, tries, weather } from './expect.mjs';
+import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, thoughtful, tries, weather } from './expect.mjs';
 
 export function clients(gateway, keys) {
   const of = (apiKey) => new OpenAI({ apiKey, baseURL: `${gateway}/v1` });
@@ -43,6 +43,13 @@ export function clients(gateway, keys) {
       assert.equal(whole.status, 'completed');
       const calls = whole.output.filter((item) => item.type === 'function_call');
       assert.ok(calls.length > 0 && calls.every((c) => JSON.parse(c.arguments).city === 'Oslo'));
+    },
+    async thoughts() {
+      const asked = { model: 'thinker', input: question, tools, reasoning: { effort: 'low' } };
+      const first = await openai.responses.create(asked);
+      const results = first.output.filter((item) => item.type === 'function_call').map((c) => ({ type: 'function_call_output', call_id: c.call_id, output: '18 °C' }));
+      const second = await openai.responses.create({ ...asked, input: [{ role: 'user', content: question }, ...first.output, ...results] });
+      assert.equal(second.output_text, thoughtful);
     },
     async 'structured output'() {
       const a = await openai.responses.parse({ model: 'tiny', input: question, text });

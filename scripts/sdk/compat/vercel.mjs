@@ -2,7 +2,7 @@ import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogleGenerativeAI } from '@ai-sdk/google';
 import { createOpenAI } from '@ai-sdk/openai';
 import { APICallError, generateText, jsonSchema, Output, stepCountIs, streamText, tool } from 'ai';
-import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, tries, weather } from './expect.mjs';
+import { answered, assert, breaks, called, fails, left, longAnswer, pixel, place, placed, question, streamed, thoughtful, thoughtless, tries, unspeakable, weather } from './expect.mjs';
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
@@ -46,6 +46,17 @@ function client(name, pkg, of, keys) {
     async 'streamed tools'() {
       const calls = await streamText({ ...base, tools: tools(), onError() {} }).toolCalls;
       assert.ok(calls.length > 0 && calls.every((c) => c.input.city === 'Oslo'));
+    },
+    async thoughts() {
+      const asked = { ...base, model: model(name.includes('google') ? 'gemini-2.5-thinker' : 'thinker'), maxOutputTokens: 2048, maxRetries: 0 };
+      const stateless = name.includes('Responses'); // else it refers to items by their ids, as if they were stored
+      const a = await generateText({ ...asked, tools: tools(async () => '18 °C'), stopWhen: stepCountIs(3), providerOptions: stateless ? { openai: { store: false } } : {} });
+      if (name.includes('chat')) {
+        assert.equal(a.text, thoughtless);
+        return unspeakable;
+      }
+      assert.equal(a.text, thoughtful);
+      return stateless ? 'with `store: false`' : '';
     },
     async 'structured output'() {
       const known = name.includes('anthropic') ? { model: model('claude-sonnet-4-5') } : {}; // of others it asks for JSON by a tool

@@ -38,6 +38,9 @@ func (a *messagesAsker) ask(ctx context.Context, q *question) (*heard, error) {
 	if q.structured {
 		body["output_config"] = object{"format": object{"type": "json_schema", "schema": place}}
 	}
+	if q.thinks {
+		body["max_tokens"], body["thinking"] = 2048, object{"type": "enabled", "budget_tokens": 1024}
+	}
 	params, err := into[anthropic.MessageNewParams](body)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ var features = []feature{
 	{"stream", stream},
 	{"tools", tools},
 	{"streamed tools", streamedTools},
+	{"thoughts", thoughts},
 	{"structured output", structured},
 	{"image", image},
 	{"abort", abort},
@@ -99,6 +100,23 @@ func streamedTools(ctx context.Context, t *trial) (string, error) {
 	}
 	if len(a.calls) == 0 {
 		return "", errors.New("heard no calls")
+	}
+	return "", nil
+}
+
+func thoughts(ctx context.Context, t *trial) (string, error) {
+	first, err := t.ask(ctx, question{model: "thinker", tools: true, thinks: true})
+	if err != nil {
+		return "", err
+	}
+	second, err := t.ask(ctx, question{model: "thinker", tools: true, thinks: true, before: first})
+	switch {
+	case err != nil:
+		return "", err
+	case second.text == "Rain, I think." && t.client.name == openaiChat.name: // its parameters have no place for what it does not know
+		return "", flaw("leaves out what chat completions have no words for")
+	case second.text != "Nine days of rain.":
+		return "", fmt.Errorf("heard %+v", second)
 	}
 	return "", nil
 }

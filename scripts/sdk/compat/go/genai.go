@@ -48,6 +48,10 @@ func (a *genaiAsker) ask(ctx context.Context, q *question) (*heard, error) {
 	if q.structured {
 		config.ResponseMIMEType, config.ResponseJsonSchema = "application/json", place
 	}
+	if q.thinks {
+		budget := int32(1024)
+		config.ThinkingConfig = &genai.ThinkingConfig{ThinkingBudget: &budget}
+	}
 	if q.pieces == nil {
 		answer, err := a.Models.GenerateContent(ctx, q.model, contents, config)
 		if err != nil {

@@ -38,6 +38,7 @@ type asker interface {
 type question struct {
 	model, text              string
 	tools, structured, image bool
+	thinks                   bool
 	most                     int
 	before                   *heard // the calls whose results are sent
 	pieces                   func(text string)
@@ -112,7 +113,7 @@ type result struct {
 	Package string `json:"package"`
 	Version string `json:"version"`
 	Feature string `json:"feature"`
-	OK      *bool  `json:"ok"`
+	OK      any    `json:"ok"`
 	Note    string `json:"note"`
 }
 
@@ -125,13 +126,22 @@ func (c *client) result(f feature, gateway string, keys map[string]string) resul
 	if errors.Is(err, errNone) {
 		return r
 	}
-	ok := err == nil
-	r.OK, r.Note = &ok, note
-	if err != nil {
-		r.Note = strings.ReplaceAll(err.Error(), "\n", " ")
+	var own flaw
+	switch {
+	case errors.As(err, &own):
+		r.OK, r.Note = "no", string(own)
+	case err != nil:
+		r.OK, r.Note = false, strings.ReplaceAll(err.Error(), "\n", " ")
+	default:
+		r.OK, r.Note = true, note
 	}
 	return r
 }
+
+// flaw is something that a client is known to do wrong by itself.
+type flaw string
+
+func (f flaw) Error() string { return string(f) }
 
 // version is that of a module, as it was built in.
 func version(module string) string {

@@ -77,6 +77,9 @@ func (a *chatAsker) ask(ctx context.Context, q *question) (*heard, error) {
 	if q.pieces != nil {
 		body["stream_options"] = object{"include_usage": true}
 	}
+	if q.thinks {
+		body["reasoning_effort"] = "low"
+	}
 	params, err := into[openai.ChatCompletionNewParams](body)
 	if err != nil {
 		return nil, err
@@ -146,6 +149,9 @@ func (a *responsesAsker) ask(ctx context.Context, q *question) (*heard, error) {
 	}
 	if q.most > 0 {
 		body["max_output_tokens"] = q.most
+	}
+	if q.thinks {
+		body["reasoning"] = object{"effort": "low"}
 	}
 	params, err := into[responses.ResponseNewParams](body)
 	if err != nil {
