@@ -55,11 +55,17 @@ func (t *anthropicTranslation) thinkLess() *exchange.Fault {
 	return nil
 }
 
-// withMembers is an object with further members.
-func withMembers(object []byte, extra map[string]json.RawMessage) []byte {
+// withMembers is an object of ours with further members; of those that it has, its own stay.
+func withMembers(object []byte, extra members) []byte {
+	if len(extra) == 0 {
+		return object
+	}
+	var known members
+	_ = json.Unmarshal(object, &known)
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		object = append(encode(append(object[:len(object)-1], ','), name), ':')
-		object = append(append(object, extra[name]...), '}')
+		if _, twice := known[name]; !twice {
+			object, _ = withLast(object, string(encode(nil, name))+":"+string(extra[name]))
+		}
 	}
 	return object
 }

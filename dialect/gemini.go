@@ -39,7 +39,7 @@ var gemini = Dialect{
 type geminiBody struct {
 	System        *geminiContent    `json:"systemInstruction,omitempty"`
 	Contents      []geminiContent   `json:"contents"`
-	Tools         []geminiTool      `json:"tools,omitempty"`
+	Tools         []any             `json:"tools,omitempty"` // geminiTool, or as it came
 	ToolConfig    *geminiToolConfig `json:"toolConfig,omitempty"`
 	Config        *geminiConfig     `json:"generationConfig,omitempty"`
 	Safety        json.RawMessage   `json:"safetySettings,omitempty"`
@@ -61,6 +61,8 @@ type geminiPart struct {
 	Response  *geminiToolResult `json:"functionResponse,omitempty"`
 	Thought   bool              `json:"thought,omitempty"`
 	Signature string            `json:"thoughtSignature,omitempty"`
+
+	raw json.RawMessage // one that was wrapped
 }
 
 type geminiBlob struct {

@@ -151,6 +151,7 @@ func (t *geminiClientTranslation) thinking(c map[string]json.RawMessage) *exchan
 	if raw == nil {
 		return nil
 	}
+	t.native().Also = map[string]json.RawMessage{geminiConfigName + "thinkingConfig": raw}
 	var config struct {
 		Budget *int64 `json:"thinkingBudget"`
 		Level  string `json:"thinkingLevel"`
@@ -211,8 +212,17 @@ func (t *geminiClientTranslation) remains() {
 
 // lose leaves a member to targets that know it.
 func (t *geminiClientTranslation) lose(name string, value json.RawMessage) {
-	if t.out.Native == nil {
-		t.out.Native = &native{Dialect: "gemini", Members: map[string]json.RawMessage{}}
+	n := t.native()
+	if n.Members == nil {
+		n.Members = map[string]json.RawMessage{}
 	}
-	t.out.Native.Members[name] = value
+	n.Members[name] = value
+}
+
+// native is what the request has that a chat completion has no member for.
+func (t *geminiClientTranslation) native() *native {
+	if t.out.Native == nil {
+		t.out.Native = &native{Dialect: "gemini"}
+	}
+	return t.out.Native
 }

@@ -24,7 +24,7 @@ func geminiRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
 		Seed: t.take("seed"), PresencePenalty: t.take("presence_penalty"), FrequencyPenalty: t.take("frequency_penalty"),
 	}
 	t.out.Config = &t.config
-	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.google, t.rest, t.losses.fault, t.something} {
+	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.google, t.rest, t.losses.fault, t.something} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault
 		}
@@ -33,7 +33,7 @@ func geminiRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
 	if err != nil {
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return out, t.losses.dropped(), nil
+	return t.rewrapped(out), t.losses.dropped(), nil
 }
 
 // geminiTranslation is one request under way.
@@ -43,6 +43,8 @@ type geminiTranslation struct {
 	config geminiConfig
 	losses losses
 	names  map[string]string // of functions, by the ids of their calls
+
+	wrapped members // members that were wrapped, those of an object within it by OBJECT.MEMBER
 }
 
 // take takes a member that chatRequest does not name; nothing if it is not there or null.
@@ -269,6 +271,8 @@ func (t *geminiTranslation) part(p *chatPart, at string) (*geminiPart, *exchange
 		return (&source{URL: p.File.URL}).gemini(), nil
 	case p.Type == "file":
 		t.losses.lose(at + ".file.file_id")
+	case p.Type == nativeType && p.Dialect == "gemini" && len(given(p.Block)) > 0:
+		return &geminiPart{raw: p.Block}, nil
 	case p.Type == nativeType:
 		t.losses.lose(at + "." + kindOf(p.Block))
 	case p.Type == "thinking" || p.Type == "redacted_thinking":
@@ -304,7 +308,11 @@ func (t *geminiTranslation) tools() *exchange.Fault {
 	var all []geminiFunction
 	strict := false
 	for i, tool := range t.in.Tools {
-		if tool.Type == nativeType {
+		switch {
+		case tool.Type == nativeType && tool.Dialect == "gemini" && len(given(tool.Tool)) > 0:
+			t.out.Tools = append(t.out.Tools, tool.Tool)
+			continue
+		case tool.Type == nativeType:
 			t.losses.lose(fmt.Sprintf("tools[%d].%s", i, kindOf(tool.Tool)))
 			continue
 		}
@@ -323,7 +331,7 @@ func (t *geminiTranslation) tools() *exchange.Fault {
 		all = append(all, f)
 	}
 	if len(all) > 0 {
-		t.out.Tools = []geminiTool{{all}}
+		t.out.Tools = append(t.out.Tools, geminiTool{all})
 	}
 	if p := t.in.ParallelToolCalls; p != nil && !*p && len(all) > 1 {
 		t.losses.lose("parallel_tool_calls")
@@ -469,9 +477,6 @@ func (t *geminiTranslation) google() *exchange.Fault {
 
 // rest looks at the members that nothing was made of.
 func (t *geminiTranslation) rest() *exchange.Fault {
-	if t.in.Native != nil {
-		t.losses.loseNative(t.in.Native)
-	}
 	t.losses.rest(t.in.Rest)
 	return nil
 }
