@@ -35,6 +35,7 @@ type Answer struct {
 
 	resp    *fasthttp.Response
 	started time.Time
+	waited  time.Duration // for its first byte, from the end of the request
 	stream  Stream
 	reasons reasons
 	vectors bool // it is of embeddings

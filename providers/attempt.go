@@ -59,6 +59,7 @@ func (u *Upstream) attempt(c *Call, key *credential, deadline time.Time) (*Answe
 	}
 	answer := acquireAnswer()
 	answer.started = time.Now()
+	answer.waited = answer.started.Sub(line.sentAt)
 	answer.resp.SkipBody = true // its head only, for now
 	if err := answer.resp.ReadLimitBody(line.reader, u.cfg.MaxAnswer); err != nil {
 		answer.Release()

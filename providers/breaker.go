@@ -11,8 +11,9 @@ import (
 // through for a while that grows each time it opens anew; half-open, it lets one probe through and does what the probe says.
 // What the client caused (a refused request, a client that left) is neither good nor bad news of the target, and not counted.
 type Breaker struct {
-	now  func() time.Time
-	gate gate // how many calls it lets through at once
+	now   func() time.Time
+	gate  gate  // how many calls it lets through at once
+	pulse pulse // how fast the target is
 
 	mu      sync.Mutex
 	state   BreakerState

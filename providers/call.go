@@ -49,6 +49,10 @@ func (u *Upstream) Call(c *Call) (*Answer, error) {
 	if ok, wait := breaker.allow(); !ok {
 		return nil, &Failure{Target: c.Target, Cause: CauseBreaker, RetryAfter: wait, Err: errBreakerOpen}
 	}
+	if c.Others && c.Stream && breaker.pulse.passOver() {
+		breaker.done(neutral)
+		return nil, &Failure{Target: c.Target, Cause: CauseBreaker, Err: errOutlier}
+	}
 	gate := &breaker.gate
 	if !gate.enter(u.patience(c), c.Caller) {
 		breaker.done(neutral)
@@ -71,10 +75,13 @@ func (u *Upstream) Call(c *Call) (*Answer, error) {
 	}
 	breaker.done(healthy)
 	if answer.Stream != nil {
+		breaker.pulse.note(answer.waited)
 		answer.Stream.breaker = breaker // it may still break
 	}
 	return answer, nil
 }
+
+var errOutlier = errors.New("its first byte takes far longer than usual")
 
 var errFull = errors.New("as many calls as it may have at once are under way")
 
