@@ -348,3 +348,21 @@ func TestEverythingEnds(t *testing.T) {
 		t.Errorf("%d keys: %v", n, server.Keys())
 	}
 }
+
+// BenchmarkLoad is what a gateway takes to know 2,000 questions of 200 answers that the fleet has.
+func BenchmarkLoad(b *testing.B) {
+	r := &common{addr: miniredis.RunT(b).Addr(), org: "acme"}
+	p := partition(b, r.gateway(b), contextOf("x"))
+	for i := range 2000 {
+		tell(p, fmt.Sprintf("How do I %s the permit number %d of the office?", []string{"renew", "replace", "book", "find"}[i%4], i), fmt.Sprint("Answer ", i%200, " is this."), uint64(i))
+		if i%500 == 0 {
+			_ = p.shared.fleet.cache.Flush(b.Context())
+		}
+	}
+	_ = p.shared.fleet.cache.Flush(b.Context())
+	for b.Loop() {
+		if n := entries(partition(b, r.gateway(b), contextOf("x"))); n < 1000 {
+			b.Fatalf("%d questions", n)
+		}
+	}
+}
