@@ -9,6 +9,9 @@ func (b *Budget) Refuses(p *Policy, c *exchange.Candidate) bool {
 	case Block:
 		return !b.Observe
 	case Downgrade:
+		if c == nil {
+			return !b.Observe
+		}
 		if tier, ok := p.Models[c.Tier]; ok && tier.Rank <= b.DowngradeTo.Rank {
 			return false
 		}

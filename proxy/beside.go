@@ -80,6 +80,9 @@ func copyRequest(t *trip) *fasthttp.RequestCtx {
 	ctx := new(fasthttp.RequestCtx)
 	t.ctx.Request.Header.CopyTo(&ctx.Request.Header)
 	ctx.Request.SetRequestURI(chatCompletions.path)
+	if key := keyInQuery(t.ctx.Request.Header.RequestURI()); key != nil && len(ctx.Request.Header.Peek("x-goog-api-key")) == 0 {
+		ctx.Request.Header.SetBytesV("x-goog-api-key", key)
+	}
 	ctx.Request.SetBody(t.chat)
 	for _, name := range []string{"Cache-Control", "x-bursar-pin", "x-bursar-cache-namespace"} {
 		ctx.Request.Header.Del(name)
@@ -98,12 +101,12 @@ func (s *Server) callBeside(ctx *fasthttp.RequestCtx, using *generation, b *besi
 	}
 }
 
-// decideBeside decides as the house wants it.
+// decideBeside decides as the house wants it, within what the key of the request may use.
 func (t *trip) decideBeside() *exchange.Fault {
 	b := t.beside
 	t.Decision = exchange.Decision{
 		Rule: b.cascade.Route, Reason: exchange.ReasonAside, Model: b.model, MaxOutput: b.most, Trim: t.using.policy.Trim,
-		Candidates: usable(b.to, nil),
+		Candidates: usable(b.to, t.Facts.Scope),
 	}
 	if len(t.Decision.Candidates) == 0 {
 		return &exchange.Fault{

@@ -7,6 +7,7 @@ import (
 
 	"bursar/exchange"
 	"bursar/pricing"
+	"bursar/prompt"
 	"bursar/providers"
 	"bursar/router/certify"
 	"bursar/router/verify"
@@ -24,6 +25,7 @@ type draft struct {
 	finish      string
 	cost        pricing.Nano
 	failed      string
+	marks       []prompt.Prefix // that it was asked with
 }
 
 // checks tells whether the candidate's answer is to be checked before the client gets it.
@@ -61,17 +63,17 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 	r := s.newRelay(t, answer)
 	r.gather(buffer)
 	failed := ""
-	switch r.end {
-	case exchange.ReasonClientGone:
-	case exchange.ReasonNone:
+	switch end := r.end; {
+	case end == exchange.ReasonClientGone:
+	case end == exchange.ReasonRepetition:
+		failed = verify.NotRepeated.String()
+	case end == exchange.ReasonStreamBroken:
+		failed = verify.Complete.String() // nothing of it has been sent, so it need not end so
+	case end == exchange.ReasonNone || r.kept == nil:
 		t.Outcome.Cascade = exchange.CascadeUnchecked
 		if text, _ := answer.Stream.OutputText(); !verify.Begins(text, t.using.checks[t.Decision.Cascade]) {
 			failed = verify.NotRefused.String()
 		}
-	case exchange.ReasonRepetition:
-		failed = verify.NotRepeated.String()
-	case exchange.ReasonStreamBroken:
-		failed = verify.Complete.String() // nothing of it has been sent, so it need not end so
 	default:
 		t.Outcome.Cascade = exchange.CascadeKept
 		usage, _ := r.used(true)
@@ -86,7 +88,7 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 		r.start()
 		return false, nil
 	}
-	d := &draft{contentType: "text/event-stream", finish: answer.Stream.Finish(), failed: failed}
+	d := &draft{contentType: t.streamType(), finish: answer.Stream.Finish(), failed: failed}
 	whole := r.end == t.answeredReason()
 	if whole {
 		d.body, d.told = bytes.Clone(r.out), true
@@ -195,7 +197,7 @@ var escalating = &exchange.Fault{
 // escalate sends the request on to the model that answers instead. What the cheap answer has cost is paid, and no part of what the other one costs.
 func (s *Server) escalate(t *trip, c *exchange.Candidate, d *draft) (again bool, fault *exchange.Fault) {
 	out := &t.Outcome
-	d.served, d.model, d.cost = c, t.Decision.Model, c.Price.Cost(&d.usage, t.Start)
+	d.served, d.model, d.marks, d.cost = c, t.Decision.Model, slices.Clone(t.marks), c.Price.Cost(&d.usage, t.Start)
 	out.Waited = time.Since(t.stepAt) // all that it took to find out
 	out.Served, out.Status, out.Reason, out.FirstByte, out.Finish, out.Usage = nil, 0, exchange.ReasonNone, 0, "", pricing.Usage{}
 	out.Cascade, out.Failed = exchange.CascadeEscalated, d.failed
@@ -234,7 +236,7 @@ func (s *Server) serveDraft(t *trip, why *exchange.Fault) bool {
 	out := &t.Outcome
 	t.sunk, t.fee = t.sunk-d.cost, t.fee-d.cost
 	out.Beside = slices.Delete(out.Beside, len(out.Beside)-1, len(out.Beside))
-	t.Decision.Model = d.model
+	t.Decision.Model, t.marks = d.model, d.marks
 	out.Cascade, out.Served, out.Usage, out.Method, out.Finish = exchange.CascadeServed, d.served, d.usage, d.method, d.finish
 	out.Status, out.Reason = 200, exchange.ReasonAnswered
 	t.scatter(nil)

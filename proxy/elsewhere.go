@@ -39,11 +39,11 @@ func (t *trip) pastFilters() bool {
 }
 
 // filtered tells whether an answer of status 200 was withheld whole by a filter. It is billed all the same.
-func (t *trip) filtered(c *exchange.Candidate, answer *providers.Answer) bool {
+func (s *Server) filtered(t *trip, c *exchange.Candidate, answer *providers.Answer) bool {
 	if answer.Stream != nil || answer.Finish != "content_filter" || answer.Usage.Completion() > 0 || !t.elsewhere(c, providers.RefusalContent) {
 		return false
 	}
-	usage := answer.Usage
+	usage, _ := s.usageOf(t, c, answer)
 	t.wasted, t.wastedTokens = c.Price.Cost(&usage, t.Start), usage.Prompt()+usage.Completion()
 	return true
 }

@@ -39,4 +39,10 @@ func TestRefusalsThatAnotherTargetMayTake(t *testing.T) {
 	if paid := h.settled() - before; paid < 2_000_000 { // 1000 tokens of the first, at $2 a million, and the answer of the second
 		t.Errorf("$%s were booked", paid.Dollars())
 	}
+	const untold = `{"choices":[{"index":0,"message":{"role":"assistant","content":null},"finish_reason":"content_filter"}]}`
+	h.up.On("first", testkit.Script{Body: untold})
+	x := h.outcome(h.post(chat("past", "whose usage nobody tells")).id())
+	if out := &x.Outcome; out.Cost <= out.Served.Price.Cost(&out.Usage, x.Start) {
+		t.Errorf("the prompt of an answer that was withheld is not booked: %+v", out)
+	}
 }

@@ -105,7 +105,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 		return s.callFailed(t, c, err)
 	}
 	t.Outcome.Attempts += answer.Attempts
-	if answer.Refused && t.elsewhere(c, answer.Refusal) || !answer.Refused && t.filtered(c, answer) {
+	if answer.Refused && t.elsewhere(c, answer.Refusal) || !answer.Refused && s.filtered(t, c, answer) {
 		answer.Release()
 		return true, t.failed
 	}

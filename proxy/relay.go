@@ -47,13 +47,13 @@ func (s *Server) newRelay(t *trip, answer *providers.Answer) *relay {
 	return r
 }
 
-// gather reads ahead until the stream has ended or so many bytes have come. Nobody sees them yet.
+// gather reads ahead until the stream has ended or so many bytes have come, or one event that is too large to be kept. Nobody sees them yet.
 func (r *relay) gather(bytes int) {
 	r.hidden = true
 	if r.kept == nil {
 		r.kept = make([]byte, 0, 4<<10)
 	}
-	for r.end == exchange.ReasonNone && len(r.kept) < bytes {
+	for r.end == exchange.ReasonNone && r.kept != nil && len(r.kept) < bytes {
 		r.fill()
 	}
 	r.hidden = false
@@ -277,8 +277,11 @@ func (r *relay) CloseWithError(err error) error {
 // used is what the stream has used, as far as it has told, else by our own count; and how that is known.
 func (r *relay) used(whole bool) (pricing.Usage, exchange.Method) {
 	usage, told := r.answer.Stream.Usage()
+	if usage.Region == "" {
+		usage.Region = r.trip.Outcome.Served.Region
+	}
 	if !told {
-		return pricing.Usage{Input: r.trip.promptTokens(), Output: r.counted()}, exchange.MethodEstimate
+		return pricing.Usage{Input: r.trip.promptTokens(), Output: r.counted(), Region: usage.Region}, exchange.MethodEstimate
 	}
 	if whole {
 		return usage, exchange.MethodReported
@@ -294,7 +297,11 @@ func (r *relay) used(whole bool) (pricing.Usage, exchange.Method) {
 func (r *relay) counted() int64 {
 	text, beyond := r.answer.Stream.OutputText()
 	n := r.server.counter.Text(r.trip.using.family(r.trip.Outcome.Served), text)
-	if beyond > 0 { // too long to keep: what was not kept counts as what was
+	switch {
+	case beyond == 0:
+	case len(text) == 0: // all of it came in one piece
+		n = beyond / 4
+	default: // too long to keep: what was not kept counts as what was
 		n += n * beyond / int64(len(text))
 	}
 	return n

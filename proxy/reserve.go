@@ -35,7 +35,7 @@ func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 		case refusal == nil:
 			refusal = short.fault
 		}
-		if b := short.spent; b != nil && b.WhenSpent == policy.Downgrade && t.draft == nil && !t.Facts.Fixed && t.downgrade(b.DowngradeTo) {
+		if b := short.spent; b != nil && b.WhenSpent == policy.Downgrade && t.draft == nil && t.beside == nil && !t.Facts.Fixed && t.downgrade(b.DowngradeTo) {
 			if answered, fault := s.lookup(t); answered || fault != nil {
 				return answered, fault
 			}
