@@ -127,7 +127,7 @@ func (l *Ledger) adopt(opens []OpenHold) error {
 		return nil
 	}
 	for i := range opens {
-		orphan := opens[i].Orphan()
+		orphan := opens[i].Whole()
 		if err := l.Append(&orphan); err != nil {
 			return err
 		}

@@ -155,15 +155,16 @@ func TestOpenHoldsBecomeOrphans(t *testing.T) {
 	l := open(t, dir, Options{})
 	orphans := l.Recovered().Orphans
 	want := []string{row(0).ID, row(3).ID, row(4).ID, "seedless"}
+	paid := map[string]pricing.Nano{row(0).ID: row(0).Cost, row(3).ID: row(3).Cost, row(4).ID: row(4).Cost} // before they were held for
 	if len(orphans) != len(want) {
 		t.Fatalf("%d orphans: %+v", len(orphans), orphans)
 	}
 	for i, o := range orphans {
-		if o.ID != want[i] || o.Kind != KindOrphan || o.Reason != "orphaned" || o.Cost != o.Held || o.Baseline != o.Cost || o.Time == 0 {
+		if o.ID != want[i] || o.Kind != KindOrphan || o.Reason != "orphaned" || o.Cost != o.Held+paid[o.ID] || o.Baseline != o.Cost || o.Time == 0 {
 			t.Errorf("orphan %d: %+v", i, o)
 		}
 	}
-	if o := orphans[1]; o.Cost != row(3).Held || o.Team != row(3).Team || o.Time != row(3).Time {
+	if o := orphans[1]; o.Cost != row(3).Held+row(3).Cost || o.Team != row(3).Team || o.Time != row(3).Time {
 		t.Errorf("the orphan of a seed: %+v", o)
 	}
 	must(t, l.Flush(t.Context()))

@@ -144,3 +144,12 @@ func (o *OpenHold) Orphan() Row {
 	r.Cost, r.Baseline, r.Held, r.Saved = o.Held, o.Held, o.Held, exchange.Savings{}
 	return r
 }
+
+// Whole is Orphan with what the request's holds before this one have cost, which have no row of their own.
+func (o *OpenHold) Whole() Row {
+	r := o.Orphan()
+	if seed, err := DecodeRow(o.Seed); err == nil {
+		r.Cost, r.Baseline = r.Cost+seed.Cost, r.Baseline+seed.Cost
+	}
+	return r
+}
