@@ -4,11 +4,15 @@ import (
 	"math"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 )
 
 // Lengths learns how long the answers of each kind of request get, so that no more needs to be kept free for one than its like have needed. It is
 // bounded in memory and follows what changes. The zero value is ready, and safe for concurrent use.
-type Lengths struct{ kinds sync.Map } // name to *histogram
+type Lengths struct {
+	kinds sync.Map // name to *histogram
+	known atomic.Int64
+}
 
 // histogram counts answers by their length: each of 16 up to 15 tokens, and then eight to a doubling, so that it errs by at most an eighth.
 type histogram struct {
@@ -24,13 +28,19 @@ const (
 	endless = buckets - 1 // those that ended for want of room: how long they would have got, nobody knows
 
 	mostLengths = 8192 // then all counts halve
+	mostKinds   = 4096 // where a server takes any name for a model, clients make them up
 )
 
 // Note takes the length of an answer in tokens. Whole is false if its cap cut it.
 func (l *Lengths) Note(kind string, n int64, whole bool) {
 	found, ok := l.kinds.Load(kind)
 	if !ok {
-		found, _ = l.kinds.LoadOrStore(kind, &histogram{})
+		if l.known.Load() >= mostKinds {
+			return
+		}
+		if found, ok = l.kinds.LoadOrStore(kind, &histogram{}); !ok {
+			l.known.Add(1)
+		}
 	}
 	h, at := found.(*histogram), endless
 	if whole {

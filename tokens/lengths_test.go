@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -84,5 +85,21 @@ func TestLengthsDoNotAllocate(t *testing.T) {
 	l.Note("k", 1, true)
 	if n := testing.AllocsPerRun(1000, func() { l.Note("k", 500, true); l.P99("k") }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestLengthsAreBounded: whoever makes up names fills no memory, and what was known before is still learned of.
+func TestLengthsAreBounded(t *testing.T) {
+	var l Lengths
+	for range 299 {
+		l.Note("known", 7, true)
+	}
+	for n := range 2 * mostKinds {
+		l.Note(strconv.Itoa(n), 7, true)
+	}
+	kinds := 0
+	l.kinds.Range(func(any, any) bool { kinds++; return true })
+	if n, ok := l.P99("known"); kinds != mostKinds || n != 7 || !ok {
+		t.Errorf("%d kinds, the known one has %d, %t", kinds, n, ok)
 	}
 }
