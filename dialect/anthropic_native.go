@@ -62,10 +62,18 @@ func withMembers(object []byte, extra members) []byte {
 	}
 	var known members
 	_ = json.Unmarshal(object, &known)
+	var more []byte // in one piece: there may be very many
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
-		if _, twice := known[name]; !twice {
-			object, _ = withLast(object, string(encode(nil, name))+":"+string(extra[name]))
+		if _, twice := known[name]; twice {
+			continue
 		}
+		if len(more) > 0 {
+			more = append(more, ',')
+		}
+		more = append(append(encode(more, name), ':'), extra[name]...)
+	}
+	if len(more) > 0 {
+		object, _ = withLast(object, string(more))
 	}
 	return object
 }

@@ -111,6 +111,10 @@ func TestMessagesClientErrors(t *testing.T) {
 	if spent.header.Get("x-should-retry") != "false" {
 		t.Errorf("a spent budget may be retried: %v", spent.header)
 	}
+	must(t, h.Use(parse(t, h.up, "limits: [ { team: search, requests_per_minute: 100 } ]\n")))
+	if limited := h.say("/v1/messages", claude("Hi")); limited.header.Get("anthropic-ratelimit-requests-limit") != "100" || limited.header.Get("anthropic-ratelimit-requests-remaining") != "99" || limited.header.Get("x-ratelimit-limit-requests") != "" {
+		t.Errorf("limits: %v", limited.header)
+	}
 	must(t, h.Use(parse(t, h.up, "")))
 	f("only Anthropic has it", h.say("/v1/messages", claude("Hi", `,"mcp_servers":[{"type":"url"}]`)), 400, "invalid_request_error", "`mcp_servers`")
 	h.up.On("small", testkit.Script{Status: 400, ErrorBody: `{"error":{"message":"Too warm.","type":"invalid_request_error","param":"temperature","code":null}}`})
