@@ -30,7 +30,6 @@ type credential struct {
 	signer signer // nil: not read yet, or not readable
 	file   fileState
 	looked time.Time
-	failed error            // why it cannot be used
 	rests  map[string]*rest // by target; "" is all of them
 	paces  map[string]*pace // by target
 }
