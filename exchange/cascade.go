@@ -58,9 +58,10 @@ type Aside string
 
 // Calls of the house.
 const (
-	AsideNone   Aside = ""
-	AsideSecond Aside = "second" // a second cheap model is asked whether it says the same
-	AsideShadow Aside = "shadow" // the model that did not serve a sampled request is asked too
+	AsideNone    Aside = ""
+	AsideSecond  Aside = "second"  // a second cheap model is asked whether it says the same
+	AsideSummary Aside = "summary" // what was dropped of a long conversation is summed up
+	AsideShadow  Aside = "shadow"  // the model that did not serve a sampled request is asked too
 )
 
 // AsideTag is the tag that the house's own calls carry, with the call and the route as its value: "shadow:ROUTE". No client can set it.

@@ -9,6 +9,8 @@ import (
 type Trim struct {
 	MaxPromptTokens   int64     // drop oldest turns until the prompt fits; 0 is no limit
 	KeepLastTurns     int       // never drop these; at least 1
+	SummaryModel      string    // model of the policy that sums up what is dropped; "" for none
+	SummaryTokens     int64     // most tokens of a summary
 	EvenIfDearer      bool      // drop turns also where that costs more than it saves
 	MinifyToolResults bool      // compact JSON in tool results
 	TidyToolResults   bool      // take colours, white space at the ends of lines and runs of empty lines out of tool results that are no JSON

@@ -199,8 +199,27 @@ func (c *compiler) trim() {
 			StripHTML:         t.StripHTML.value,
 			ElideBase64:       t.ElideBase64.value,
 		}
+		c.summary(t)
 	}
 }
+
+// summary takes who sums up what is dropped.
+func (c *compiler) summary(t *trimEntry) {
+	if t.Summary == nil {
+		return
+	}
+	c.policy.Summarizer = c.model(t.Summary.Model, "trim.summary.model")
+	if c.policy.Summarizer == nil {
+		return
+	}
+	c.policy.Trim.SummaryModel, c.policy.Trim.SummaryTokens = c.policy.Summarizer.Name, cmp.Or(t.Summary.MaxTokens.value, usualSummary)
+	if !t.MaxPromptTokens.ok {
+		c.warn(t.Summary.At, "add max_prompt_tokens, or remove it", "trim.summary does nothing: without max_prompt_tokens no turn is dropped")
+	}
+}
+
+// usualSummary is the longest summary in tokens, if the policy does not say.
+const usualSummary = 400
 
 // usualOutput caps the answer of a request that asks for no cap, in tokens, if the policy does not say.
 const usualOutput = 4096

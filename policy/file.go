@@ -515,6 +515,8 @@ type trimEntry struct {
 	MaxPromptTokens whole `key:"max_prompt_tokens" least:"1" usual:"no limit"`
 	// Never drop these.
 	KeepLastTurns whole `key:"keep_last_turns" least:"1" most:"1000000" usual:"1"`
+	// Have a model sum up what is dropped, and leave its summary in the place of it.
+	Summary *summaryEntry `key:"summary"`
 	// Drop turns also where that costs more than it saves: at providers that read their prompt cache for next to nothing. Without it, prompts to those
 	// are only cut to their context window.
 	EvenIfDearer toggle `key:"even_if_dearer" usual:"false"`
@@ -528,6 +530,18 @@ type trimEntry struct {
 	StripHTML toggle `key:"strip_html_tool_results" usual:"false"`
 	// Put a note with length and digest in the place of base64 in tool results, where a run of it has at least so many bytes. The model no longer sees it.
 	ElideBase64 whole `key:"elide_base64_bytes" least:"256" usual:"never" like:"4096"`
+}
+
+// Who sums up the turns that are dropped. Each summary is a call of its own: it is held and booked on the key and the budgets of the request, is made
+// once for each cut of a conversation, and is made only where what it leaves out saves more than it costs within a hundred calls. If none comes, the turns
+// are dropped without one.
+type summaryEntry struct {
+	At place
+
+	// The model that sums up: a cheap one.
+	Model text `key:"model" need:"yes" names:"model" like:"cheap"`
+	// The longest summary, in tokens.
+	MaxTokens whole `key:"max_tokens" least:"50" most:"8000" usual:"400"`
 }
 
 // How long answers may get, in tokens.

@@ -37,6 +37,7 @@ type Policy struct {
 	AllowPerCallTools bool // tools that a provider runs itself and bills by the call, which no budget bounds, may be asked for
 	Cache             Cache
 	Trim              exchange.Trim
+	Summarizer        *Model // sums up what trims drop; nil if nobody does
 	Output            Output
 	Events            Events
 	Warnings          []Warning // what loads but deserves a look, in file order

@@ -55,7 +55,7 @@ func (e *Envelope) MeasureTrimmed(c *tokens.Counter, t Target, trimmed TrimPlan)
 	for _, edit := range trimmed.edits {
 		m.Tokens -= c.Text(f, e.textOf(edit.span, edit.escaped)) - c.Text(f, edit.plain.Of(e.plan.text))
 	}
-	m.Tokens = max(0, m.Tokens)
+	m.Tokens = max(0, m.Tokens+summaryTokens(c, f, trimmed.summarized))
 	return m
 }
 

@@ -47,6 +47,7 @@ func (e *Envelope) Prefixes(c *tokens.Counter, f tokens.Family, plan TrimPlan, s
 	for _, changes := range [...]field{fieldToolChoice, fieldResponseFormat} {
 		h.add(e.fields[changes].Of(e.body))
 	}
+	h.add(plan.summary)
 	h.mix(uint64(plan.before)) // what is edited depends on what was dropped, and on what stands before it
 	var last Prefix            // ends before the message under way
 	for i := range e.messages {

@@ -68,6 +68,7 @@ func (e *Envelope) askUsage() {
 
 // dropMessages cuts out what a trim drops, each run with the comma behind it: the last message always stays.
 func (e *Envelope) dropMessages(t *TrimPlan) {
+	told := false
 	for i := 0; i < t.before; i++ {
 		if !t.drops(i, &e.messages[i]) {
 			continue
@@ -76,7 +77,13 @@ func (e *Envelope) dropMessages(t *TrimPlan) {
 		for t.drops(i+1, &e.messages[i+1]) {
 			i++
 		}
-		e.shaping.replace(jsonspan.Span{Start: e.messages[first].span.Start, End: e.messages[i+1].span.Start}, len(e.shaping.text))
+		p := &e.shaping
+		from := len(p.text)
+		if t.summary != nil && !told {
+			p.text = append(append(p.text, t.summary...), ',')
+			told = true
+		}
+		p.replace(jsonspan.Span{Start: e.messages[first].span.Start, End: e.messages[i+1].span.Start}, from)
 	}
 }
 

@@ -16,8 +16,10 @@ type TrimPlan struct {
 	Edited   int   // messages shortened: tool results, system prompts
 	Over     bool  // the prompt is still longer than the limit, and nothing more may be dropped
 
-	before int // messages before this one are dropped, but for those of the system
-	edits  []edit
+	before     int // messages before this one are dropped, but for those of the system
+	edits      []edit
+	summary    []byte // the message in the place of those dropped, as JSON; nil for none
+	summarized []byte // its text
 }
 
 // Edit is one message that a trim shortens.

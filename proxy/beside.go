@@ -20,8 +20,9 @@ type beside struct {
 	cascade *exchange.Cascade
 	model   string
 	to      []*exchange.Candidate
-	most    int64     // output cap in tokens
-	called  *endpoint // as the request was, but for its client's API
+	most    int64         // output cap in tokens
+	kept    time.Duration // how long its answer may be given again to the same call; 0 if it may not
+	called  *endpoint     // as the request was, but for its client's API
 
 	answer []byte // a plain answer; nil if none came
 	cost   pricing.Nano
@@ -107,6 +108,9 @@ func (t *trip) decideBeside() *exchange.Fault {
 	t.Decision = exchange.Decision{
 		Rule: b.cascade.Route, Reason: exchange.ReasonAside, Model: b.model, MaxOutput: b.most, Trim: t.using.policy.Trim,
 		Candidates: usable(b.to, t.Facts.Scope),
+	}
+	if b.kept > 0 {
+		t.Decision.Cache, t.Decision.CacheTTL = exchange.CacheOn, b.kept
 	}
 	if len(t.Decision.Candidates) == 0 {
 		return &exchange.Fault{

@@ -23,6 +23,7 @@ func (s *Server) reserve(t *trip) (hit bool, refusal *exchange.Fault) {
 	t.enter(exchange.StepReserve)
 	if !t.planned {
 		t.plan = t.envelope.Trim(s.counter, t.target, t.Decision.Trim.At(t.Decision.Candidates[0], t.Start))
+		s.sumUp(t)
 		t.planned = true
 	}
 	for t.candidate < len(t.Decision.Candidates) {

@@ -50,7 +50,8 @@ type Server struct {
 	reports    reports
 
 	calibration tokens.Calibration
-	lengths     tokens.Lengths    // how long answers get, by route and target
+	lengths     tokens.Lengths // how long answers get, by route and target
+	summaries   summaries
 	recurrence  prompt.Recurrence // which prompts begin like others before them
 
 	books     sync.RWMutex                   // read while a row is booked, written while counters are restored from the rows

@@ -56,7 +56,15 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 	}
 	out.Cost += served
 	if t.beside != nil { // nobody asked for it, so it replaces nothing
-		out.Baseline, out.Saved = 0, exchange.Savings{exchange.LeverEscalate: -out.Cost}
+		if t.hit {
+			out.Cost = t.sunk
+		}
+		lever := exchange.LeverEscalate
+		if t.beside.kind == exchange.AsideSummary {
+			lever = exchange.LeverTrim
+		}
+		out.Baseline, out.Saved = 0, exchange.Savings{}
+		out.Saved[lever] = -out.Cost
 		return
 	}
 	if t.hit {
