@@ -199,6 +199,7 @@ func (t *anthropicTranslation) add(role string, blocks []any) {
 // answered carries an earlier answer over: its thinking first, byte for byte, then its text, then its tool calls.
 func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exchange.Fault) {
 	var blocks []any
+	t.losses.noteThoughts(m, false)
 	for _, thought := range m.ThinkingBlocks {
 		blocks = append(blocks, thought)
 	}
@@ -225,7 +226,7 @@ func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exch
 		if input[0] != '{' || !json.Valid(input) {
 			return nil, malformed(fmt.Sprintf("%s.tool_calls[%d].function.arguments", at, k), "a JSON object in a string for this target")
 		}
-		blocks = append(blocks, block{Type: "tool_use", ID: call.ID, Name: call.Function.Name, Input: input, CacheControl: given(call.CacheControl)})
+		blocks = append(blocks, block{Type: "tool_use", ID: plainID(call.ID), Name: call.Function.Name, Input: input, CacheControl: given(call.CacheControl)})
 	}
 	return blocks, nil
 }
@@ -235,7 +236,7 @@ func (t *anthropicTranslation) toolResult(m *chatMessage, at string) ([]any, *ex
 	if fault != nil {
 		return nil, fault
 	}
-	return []any{block{Type: "tool_result", ToolUseID: m.ToolCallID, IsError: m.IsError, Content: content, CacheControl: m.CacheControl}}, nil
+	return []any{block{Type: "tool_result", ToolUseID: plainID(m.ToolCallID), IsError: m.IsError, Content: content, CacheControl: m.CacheControl}}, nil
 }
 
 // content carries a message's content over, as blocks. Empty texts are left out: the API refuses them.

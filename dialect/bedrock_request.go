@@ -114,6 +114,7 @@ func (t *bedrockTranslation) add(role string, blocks []bedrockBlock) {
 // answered carries an earlier answer over: its thinking first, signatures included, then its text, then its tool calls.
 func (t *bedrockTranslation) answered(m *chatMessage, at string) ([]bedrockBlock, *exchange.Fault) {
 	var blocks []bedrockBlock
+	t.losses.noteThoughts(m, false)
 	for k, raw := range m.ThinkingBlocks {
 		if b := t.thought(raw, fmt.Sprintf("%s.thinking_blocks[%d]", at, k)); b != nil {
 			blocks = append(blocks, *b)
@@ -147,7 +148,7 @@ func (t *bedrockTranslation) answered(m *chatMessage, at string) ([]bedrockBlock
 			t.known[call.Function.Name] = true
 			t.called = append(t.called, call.Function.Name)
 		}
-		blocks = append(blocks, bedrockBlock{ToolUse: &bedrockToolUse{call.ID, call.Function.Name, input}})
+		blocks = append(blocks, bedrockBlock{ToolUse: &bedrockToolUse{plainID(call.ID), call.Function.Name, input}})
 	}
 	return blocks, nil
 }
@@ -180,7 +181,7 @@ func (t *bedrockTranslation) toolResult(m *chatMessage, at string) ([]bedrockBlo
 	if fault != nil {
 		return nil, fault
 	}
-	r := &bedrockToolResult{ID: m.ToolCallID, Content: []bedrockBlock{}}
+	r := &bedrockToolResult{ID: plainID(m.ToolCallID), Content: []bedrockBlock{}}
 	for _, b := range content {
 		if b.CachePoint == nil {
 			r.Content = append(r.Content, b)

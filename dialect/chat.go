@@ -38,6 +38,8 @@ type chatMessage struct {
 	// ThinkingBlocks are what an answer's reasoning was made of, signatures included, as an answer of ours has brought them.
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
 
+	Reasoning json.RawMessage `json:"reasoning_content"` // as text, which nobody takes back
+
 	Images  []chatPart `json:"images"`   // that an earlier answer made
 	IsError bool       `json:"is_error"` // of a tool message
 

@@ -1,11 +1,14 @@
 package dialect
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"bursar/exchange"
 )
@@ -87,6 +90,36 @@ func (r *chatRequest) choice() (choiceOfTools, *exchange.Fault) {
 		return c, nil
 	}
 	return choiceOfTools{}, malformed("tool_choice", "auto, required, none, a function or allowed_tools")
+}
+
+// longestID is how long an id of a tool call may be at Bedrock.
+const longestID = 64
+
+// plainID is the id of a tool call as Anthropic and Bedrock take it: of letters, digits, _ and -. Other providers give others, such as
+// functions.search:0, which become another one, the same for a call and its result.
+func plainID(id string) string {
+	odd := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-'
+	}
+	if len(id) <= longestID && !strings.ContainsFunc(id, odd) {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return "call_" + hex.EncodeToString(sum[:16])
+}
+
+// noteThoughts notes earlier thinking that a target cannot take: what is told as text alone, and what another provider has signed.
+func (l *losses) noteThoughts(m *chatMessage, signatures bool) {
+	signed := m.Extra.signature() != ""
+	for i := range m.ToolCalls {
+		signed = signed || m.ToolCalls[i].Extra.signature() != ""
+	}
+	if signed && !signatures {
+		l.note("thought_signature")
+	}
+	if text := string(given(m.Reasoning)); text != "" && text != `""` && len(m.ThinkingBlocks) == 0 && !(signed && signatures) {
+		l.note("reasoning_content")
+	}
 }
 
 // unheeded are members whose absence changes no answer, or that say what is the usual anyway.

@@ -3,6 +3,7 @@ package dialect
 import (
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"strings"
 )
 
@@ -28,6 +29,9 @@ func geminiClientAnswer(chat []byte, r Reply) ([]byte, error) {
 				word.Signature = thought.signature(nil)
 			}
 			cand.add(word)
+		}
+		for i := range said.Images {
+			cand.add(said.Images[i].google())
 		}
 		for _, call := range said.ToolCalls {
 			cand.call(&call, &thought)
@@ -94,6 +98,14 @@ func ownSignature(extra json.RawMessage) string {
 	return e.Google.Signature
 }
 
+// google is an image as a part: its data, or where it is.
+func (i *image) google() googleWord {
+	if from, ok := dataSource(i.URL.URL); ok {
+		return googleWord{Inline: &googleBlob{MimeType: from.MediaType, Data: from.Data}}
+	}
+	return googleWord{Text: &i.URL.URL}
+}
+
 func (c *googleCandidate) add(word googleWord) { c.Content.Parts = append(c.Content.Parts, word) }
 
 // call adds a call. Arguments that are no object are none in Google's API, which says so in its own way.
@@ -148,6 +160,8 @@ func (c *googleCandidate) logProbs(all []json.RawMessage) {
 	if len(out.Chosen) == 0 {
 		return
 	}
-	mean := sum / float64(len(out.Chosen))
-	c.LogProbs, c.AvgLogProbs = out, &mean
+	c.LogProbs = out
+	if mean := sum / float64(len(out.Chosen)); !math.IsInf(mean, 0) && !math.IsNaN(mean) { // JSON has no word for them
+		c.AvgLogProbs = &mean
+	}
 }

@@ -112,6 +112,9 @@ func (s *geminiClientStream) delta(dst []byte, c *hubChoice, state *googleState)
 	if text := d.text() + d.Refusal; text != "" {
 		dst = s.say(dst, c, googleWord{Text: &text, Signature: state.thought.signature(nil)})
 	}
+	for i := range d.Images {
+		dst = s.say(dst, c, d.Images[i].google())
+	}
 	for i := range d.ToolCalls {
 		state.call(&d.ToolCalls[i])
 	}

@@ -138,6 +138,7 @@ func (t *geminiTranslation) answered(m *chatMessage, at string) ([]geminiPart, *
 			parts = append(parts, *p)
 		}
 	}
+	t.losses.noteThoughts(m, true)
 	if len(m.ThinkingBlocks) > 0 {
 		t.losses.note("thinking_blocks") // of another API's model
 	}

@@ -48,3 +48,42 @@ func TestResultsFindTheirCalls(t *testing.T) {
 		t.Errorf("it took %d MB", bytes>>20)
 	}
 }
+
+// TestOddAnswers: what vendors and hostile providers answer goes on as JSON, and nothing of a call is lost.
+func TestOddAnswers(t *testing.T) {
+	r := Reply{Request: []byte(`{}`), ID: "req_7", Model: "m"}
+	answer := []byte(`{"choices":[{"index":0,"message":{"content":"a","images":[{"type":"image_url","image_url":{"url":"data:image/png;base64,QQ=="}}],` +
+		`"tool_calls":[{"id":"c","function":{"name":"f","arguments":{"x":1.50}}}]},"logprobs":{"content":[{"token":"a","logprob":-1e999}]},"finish_reason":"stop"}]}`)
+	for _, client := range []*Client{&Messages, &Responses, &GenerateContent} {
+		out, err := client.Answer(answer, r)
+		if text := string(out); err != nil || !json.Valid(out) || !strings.Contains(strings.ReplaceAll(text, `\"`, `"`), `{"x":1.50}`) {
+			t.Errorf("%s: %v %s", client.Name, err, text)
+		}
+	}
+	out, _ := GenerateContent.Answer(answer, r)
+	stream := GenerateContent.NewStream(r)
+	events, _ := stream.Event(nil, []byte(strings.Replace(string(answer), "message", "delta", 1)))
+	for _, text := range []string{string(out), string(events)} {
+		if !strings.Contains(text, `"inlineData":{"mimeType":"image/png","data":"QQ=="}`) {
+			t.Errorf("without its image: %s", text)
+		}
+	}
+}
+
+// TestIDsOfCalls: an id that Anthropic and Bedrock would refuse is another one there, the same for a call and its result.
+func TestIDsOfCalls(t *testing.T) {
+	body := []byte(`{"model":"m","messages":[{"role":"user","content":"x"},{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"functions.f:0","type":"function","function":{"name":"f","arguments":"{}"},` +
+		`"extra_content":{"google":{"thought_signature":"s"}}}]},{"role":"tool","tool_call_id":"functions.f:0","content":"1"}]}`)
+	id := plainID("functions.f:0")
+	for _, d := range []*Dialect{&anthropic, &bedrock} {
+		out, dropped, fault := d.Request(body, Options{})
+		if fault != nil || strings.Count(string(out), `"`+id+`"`) != 2 || strings.Join(dropped, " ") != "thought_signature reasoning_content" {
+			t.Errorf("%s: %v %q %s", d.Name, fault, dropped, out)
+		}
+	}
+	for id, same := range map[string]bool{"toolu_01-A": true, "": true, "a b": false, "é": false, strings.Repeat("a", 65): false} {
+		if got := plainID(id); (got == id) != same || len(got) > longestID {
+			t.Errorf("%q became %q", id, got)
+		}
+	}
+}

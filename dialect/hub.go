@@ -197,6 +197,7 @@ type hubSay struct {
 	ReasoningToo   json.RawMessage   `json:"reasoning"` // as some vendors name it
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
 	ToolCalls      []hubCalled       `json:"tool_calls"`
+	Images         []image           `json:"images"` // as OpenRouter and others have those that were made
 	Extra          json.RawMessage   `json:"extra_content"`
 }
 
@@ -205,6 +206,20 @@ type hubCalled struct {
 	ID       string          `json:"id"`
 	Function toolFunction    `json:"function"`
 	Extra    json.RawMessage `json:"extra_content"`
+}
+
+// UnmarshalJSON reads what a tool is called with: JSON in a string, or as some vendors have it the object itself. A call must not lose it.
+func (f *toolFunction) UnmarshalJSON(raw []byte) error {
+	var in struct {
+		Name      string          `json:"name"`
+		Arguments json.RawMessage `json:"arguments"`
+	}
+	err := json.Unmarshal(raw, &in)
+	f.Name = in.Name
+	if arguments := given(in.Arguments); len(arguments) > 0 && json.Unmarshal(arguments, &f.Arguments) != nil {
+		f.Arguments = compact(arguments)
+	}
+	return err
 }
 
 // text is its content as text.

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func (t *trip) cacheKey() cache.Key {
 		builder.Part(strconv.FormatBool(t.Facts.Stream))
 	}
 	for _, name := range changing {
-		builder.Bytes(t.ctx.Request.Header.Peek(name))
+		builder.Bytes(t.header(name))
 	}
 	t.envelope.CanonicalKey(builder.Request())
 	return builder.Key()
@@ -37,6 +38,11 @@ func (t *trip) trims() string {
 
 // changing are those of the headers passed on that may change an answer. The others are for tracing.
 var changing = [...]string{"openai-beta", "anthropic-beta"}
+
+// header is a header as a provider gets it: all lines of it.
+func (t *trip) header(name string) []byte {
+	return bytes.Join(t.ctx.Request.Header.PeekAll(name), []byte(","))
+}
 
 // servedBy are the targets that may serve, in the policy's order, each with where it is. A key that may use some of them only shares no
 // answers of the others.

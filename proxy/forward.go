@@ -150,8 +150,8 @@ func (t *trip) foreign() bool {
 // passOn passes headers of the client on.
 func (t *trip) passOn(names []string) {
 	for _, name := range names {
-		if values := t.ctx.Request.Header.PeekAll(name); len(values) > 0 {
-			t.call.Headers = append(t.call.Headers, providers.Header{Name: name, Value: string(bytes.Join(values, []byte(",")))})
+		if value := t.header(name); len(value) > 0 {
+			t.call.Headers = append(t.call.Headers, providers.Header{Name: name, Value: string(value)})
 		}
 	}
 }

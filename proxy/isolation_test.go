@@ -207,6 +207,7 @@ func TestWhy(t *testing.T) {
 	f(system("be brief", "ho", `,"temperature":0`), "miss", "", "last message")
 	f(system("be brief", "hi", `,"temperature":0,"unheard_of":1`), "miss", "", "unheard_of")
 	f(base, "miss", "", "openai-beta header", "openai-beta", "x")
+	f(base, "miss", "", "openai-beta header", "openai-beta", "x", "openai-beta", "y")
 	f(base, "miss", "", "namespace", "x-bursar-cache-namespace", "n")
 	f(base, "off", "was not asked", "", "Cache-Control", "no-store")
 	h.up.On("small", testkit.Script{Finish: "length"}, testkit.Script{})

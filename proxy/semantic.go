@@ -79,7 +79,7 @@ func (s *Server) comparable(t *trip) bool {
 		builder.Part(t.using.opinion.Version())
 	}
 	for _, name := range changing {
-		builder.Bytes(t.ctx.Request.Header.Peek(name))
+		builder.Bytes(t.header(name))
 	}
 	m := t.meaning
 	if m == nil {

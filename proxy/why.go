@@ -80,7 +80,7 @@ func (t *trip) keyParts(dst []part) []part {
 	text("targets that serve it", t.servedBy())
 	text("trim", t.trims())
 	for _, name := range changing {
-		add(name+" header", t.ctx.Request.Header.Peek(name))
+		add(name+" header", t.header(name))
 	}
 	t.envelope.Parts(add)
 	return dst
