@@ -3,7 +3,11 @@ package dialect
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
+
+	"bursar/exchange"
 )
 
 // camelCased renames members that are written in snake_case, as Google's API takes both and its own examples for curl are written so. What is the
@@ -104,4 +108,21 @@ func object(all []member) json.RawMessage {
 		out = append(append(encode(out, m.name), ':'), m.value...)
 	}
 	return append(out, '}')
+}
+
+// respell gives members of an object their names in camelCase, also where nothing else in the request is written in snake_case, or the name
+// has escapes: Google would read it, so that a number of answers or a cap must not go unseen.
+func respell(members map[string]json.RawMessage, at string) *exchange.Fault {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		camel := camelName(name)
+		if camel == name {
+			continue
+		}
+		if _, twice := members[camel]; twice {
+			return malformed(at+name, "left out: `"+camel+"` says the same")
+		}
+		members[camel] = members[name]
+		delete(members, name)
+	}
+	return nil
 }

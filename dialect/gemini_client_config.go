@@ -86,6 +86,9 @@ func (t *geminiClientTranslation) config() *exchange.Fault {
 	if raw := t.take("generationConfig"); raw != nil && json.Unmarshal(raw, &c) != nil {
 		return malformed("generationConfig", "an object")
 	}
+	if fault := respell(c, "generationConfig."); fault != nil {
+		return fault
+	}
 	o := &t.out
 	var stop, logprobs json.RawMessage
 	set(c, map[string]*json.RawMessage{

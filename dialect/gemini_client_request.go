@@ -17,6 +17,9 @@ func geminiClientRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 	if err := json.Unmarshal(camelCased(body), &in); err != nil {
 		return nil, malformed("body", "a JSON object"+why(err))
 	}
+	if fault := respell(in, ""); fault != nil {
+		return nil, fault
+	}
 	if whole := given(in["generateContentRequest"]); a.Count && whole != nil {
 		in = nil
 		if json.Unmarshal(whole, &in) != nil {

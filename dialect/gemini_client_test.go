@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -34,5 +35,18 @@ func TestSealedWithin(t *testing.T) {
 	}
 	if sealedWithin([]byte(`{"thoughtSignature":"QUJDREVG"}`)) {
 		t.Error("another's is taken for ours")
+	}
+}
+
+// TestSpellings: what Google would read under either name is read here under either, escaped or not: eight answers that were asked for are held for.
+func TestSpellings(t *testing.T) {
+	for _, name := range []string{"candidateCount", "candidate_count", `candidate\u005fcount`} {
+		chat, fault := geminiClientRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"`+name+`":8}}`), Asked{Model: "m"})
+		if fault != nil || !strings.Contains(string(chat), `"n":8`) {
+			t.Errorf("%s: %v %s", name, fault, chat)
+		}
+	}
+	if _, fault := geminiClientRequest([]byte(`{"contents":[{"parts":[{"text":"x"}]}],"generationConfig":{"candidateCount":1,"candidate_count":8}}`), Asked{Model: "m"}); fault == nil {
+		t.Error("both spellings")
 	}
 }
