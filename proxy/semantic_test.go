@@ -279,11 +279,12 @@ func TestTwoGatewaysLearnTogether(t *testing.T) {
 			c := gateway()
 			until(t, "a hit after both have ended", served(c, "how could I renew the parking permit"))
 			d := gateway()
+			until(t, "a hit on one more", served(d, "How should I renew the parking permit"))
 			must(t, c.Purge(t.Context(), "team=search"))
+			asked := 0
 			until(t, "the purge to reach the other gateway", func() bool {
-				word(d, fmt.Sprint("Is anybody there still, at ", rand.Text(), "?"), "ann")
-				s := d.semantic.Stats()
-				return s.Entries < 5
+				asked++
+				return word(d, "How would I renew the parking permit"+strings.Repeat(" ", asked), "dan") == "miss"
 			})
 		})
 	}
