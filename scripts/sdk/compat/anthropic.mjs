@@ -62,7 +62,7 @@ export function clients(gateway, keys) {
     },
     async 'cut stream'() {
       await breaks(async (piece) => {
-        await anthropic.messages.stream({ ...base, model: 'cut' }).on('text', piece).finalMessage();
+        await anthropic.messages.stream({ ...base, model: 'cut-1' }).on('text', piece).finalMessage();
       });
     },
     async error() {

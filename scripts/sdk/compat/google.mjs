@@ -66,7 +66,7 @@ export function clients(gateway, keys) {
     },
     async 'cut stream'() {
       await breaks(async (piece) => {
-        for await (const chunk of await google.generateContentStream({ ...base, model: 'cut' })) if (chunk.text) piece();
+        for await (const chunk of await google.generateContentStream({ ...base, model: 'cut-1' })) if (chunk.text) piece();
       });
     },
     async error() {

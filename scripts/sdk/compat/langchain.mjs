@@ -85,7 +85,7 @@ function client(name, pkg, of, keys) {
     },
     async 'cut stream'() {
       const read = async (piece) => {
-        for await (const chunk of await model('cut').stream(question)) if (textOf(chunk)) piece();
+        for await (const chunk of await model('cut-3').stream(question)) if (textOf(chunk)) piece();
       };
       if (!name.includes('Google')) return breaks(read);
       await read(() => {});

@@ -47,7 +47,7 @@ export function clients(gateway, keys) {
     },
     async 'cut stream'() {
       await breaks(async (piece) => {
-        for await (const chunk of await of('cut').chat({ messages, stream: true })) if (chunk.delta) piece();
+        for await (const chunk of await of('cut-5').chat({ messages, stream: true })) if (chunk.delta) piece();
       });
     },
     async error() {

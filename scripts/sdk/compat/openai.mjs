@@ -64,7 +64,7 @@ export function clients(gateway, keys) {
     },
     async 'cut stream'() {
       await breaks(async (piece) => {
-        for await (const chunk of await openai.chat.completions.create({ model: 'cut', messages, stream: true })) if (chunk.choices[0]?.delta.content) piece();
+        for await (const chunk of await openai.chat.completions.create({ model: 'cut-1', messages, stream: true })) if (chunk.choices[0]?.delta.content) piece();
       });
     },
     async error() {

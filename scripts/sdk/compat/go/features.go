@@ -162,7 +162,7 @@ func abort(ctx context.Context, t *trial) (string, error) {
 // cutStream wants an error of a stream that breaks off midway, after its first pieces, and not a short answer.
 func cutStream(ctx context.Context, t *trial) (string, error) {
 	pieces := 0
-	a, err := t.ask(ctx, question{model: "cut", pieces: func(string) { pieces++ }})
+	a, err := t.ask(ctx, question{model: "cut-4", pieces: func(string) { pieces++ }})
 	if err == nil || pieces == 0 {
 		return "", fmt.Errorf("heard %+v in %d pieces: %w", a, pieces, err)
 	}

