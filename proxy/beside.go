@@ -32,11 +32,11 @@ type beside struct {
 // besides are those under way.
 type besides struct {
 	mu      sync.Mutex
-	under   int
+	under   int // samples
 	running sync.WaitGroup
 }
 
-// mostBesides bounds the calls of the house that are under way, so that they never outgrow the traffic they are made for.
+// mostBesides bounds the samples that are under way: while a provider is slow they are left out, and do not pile up.
 const mostBesides = 256
 
 func (b *besides) begin() bool {
@@ -129,14 +129,13 @@ func tagBeside(tags []exchange.Tag, b *beside) []exchange.Tag {
 // askSecond asks the second cheap model of a cascade, while the first is answering.
 func (s *Server) askSecond(t *trip) {
 	k := t.Decision.Cascade
-	if t.second != nil || s.draining.Load() || !s.besides.begin() {
+	if t.second != nil || s.draining.Load() {
 		return
 	}
 	b := &beside{kind: exchange.AsideSecond, of: t.ID, cascade: k, model: k.Second, to: k.Ask, most: t.Decision.MaxOutput, called: t.endpoint.beside()}
 	ctx, using, done := copyRequest(t), t.using, make(chan *beside, 1)
 	t.second = done
-	s.besides.running.Go(func() {
-		defer s.besides.end()
+	s.besides.running.Go(func() { // as many as there are clients that wait for them
 		s.callBeside(ctx, using, b)
 		done <- b
 	})

@@ -123,7 +123,7 @@ func (r *repricing) read(ctx context.Context, reader *ledger.Reader, f ledger.Fi
 func (r *repricing) settle() error {
 	for i := range r.group {
 		row := &r.group[i]
-		if row.Kind == ledger.KindRequest && row.Target != "" {
+		if (row.Kind == ledger.KindRequest || row.Kind == ledger.KindAside) && row.Target != "" {
 			if err := r.look(row); err != nil {
 				return err
 			}
@@ -199,9 +199,14 @@ func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 	if untrimmed.Prompt() > 0 {
 		untrimmed.Input += booked.Trimmed
 	}
-	now.Cost = price.Cost(&booked.Usage, at)
+	served := price.Cost(&booked.Usage, at)
+	if booked.Kind == ledger.KindAside { // nobody asked for it: what it costs is lost
+		now.Cost, now.Baseline, now.Saved = served, 0, exchange.Savings{exchange.LeverEscalate: -served}
+		return now
+	}
+	now.Cost = served - booked.Saved[exchange.LeverEscalate] // with what other models' answers have cost that were thrown away
 	marked := price.Cost(&untrimmed, at)
-	now.Saved[exchange.LeverTrim] = marked - now.Cost
+	now.Saved[exchange.LeverTrim] = marked - served
 	routed := marked
 	if booked.Saved[exchange.LeverPromptCache] != 0 { // without the gateway's marks its provider would have cached nothing
 		untrimmed.Input += untrimmed.CacheRead + untrimmed.CacheWrite + untrimmed.CacheWrite1h
@@ -209,7 +214,7 @@ func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 		routed = price.Cost(&untrimmed, at)
 		now.Saved[exchange.LeverPromptCache] = routed - marked
 	}
-	others := booked.Saved.Sum() - booked.Saved[exchange.LeverRoute] - booked.Saved[exchange.LeverTrim] - booked.Saved[exchange.LeverPromptCache]
+	others := booked.Saved.Sum() - booked.Saved[exchange.LeverRoute] - booked.Saved[exchange.LeverTrim] - booked.Saved[exchange.LeverPromptCache] - booked.Saved[exchange.LeverEscalate]
 	if booked.Saved[exchange.LeverRoute] == 0 {
 		now.Baseline = routed + others
 	} else {
