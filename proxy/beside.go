@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -102,6 +104,13 @@ func (s *Server) callBeside(ctx *fasthttp.RequestCtx, using *generation, b *besi
 	}
 }
 
+// surviveBeside keeps a bug of ours, met outside of a request, from ending the gateway.
+func (s *Server) surviveBeside() {
+	if bug := recover(); bug != nil {
+		s.Warn("BUG: a call beside a request panicked", fmt.Errorf("%v\n%s", bug, debug.Stack()))
+	}
+}
+
 // decideBeside decides as the house wants it, within what the key of the request may use.
 func (t *trip) decideBeside() *exchange.Fault {
 	b := t.beside
@@ -136,6 +145,7 @@ func (s *Server) askSecond(t *trip) {
 	ctx, using, done := copyRequest(t), t.using, make(chan *beside, 1)
 	t.second = done
 	s.besides.running.Go(func() { // as many as there are clients that wait for them
+		defer s.surviveBeside()
 		s.callBeside(ctx, using, b)
 		done <- b
 	})

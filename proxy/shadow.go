@@ -87,6 +87,7 @@ func (s *Server) endSample(t *trip) {
 	k, using, row := t.Decision.Cascade, t.using, t.row()
 	s.besides.running.Go(func() {
 		defer s.besides.end()
+		defer s.surviveBeside()
 		if s.complete(p, k, using, row.ID) {
 			s.labelPair(p, k, using, &row)
 		}
