@@ -66,7 +66,14 @@ func (s *Server) takeFeedback(t *trip, body []byte) (repeated bool, fault *excha
 	if s.label(l, &row) {
 		return false, nil
 	}
-	if before, ok := s.labels.book.Score(l.ID); ok && before != score {
+	before, known := s.labels.book.Score(l.ID)
+	if !known {
+		return false, &exchange.Fault{
+			Status: 409, Type: "invalid_request_error", Code: "feedback_full", Reason: exchange.ReasonBadRequest, NoRetry: true,
+			Message: "This answer takes no more scores: it has as many as count, is too old, or its team has its share of all that are kept.",
+		}
+	}
+	if before != score {
 		return false, &exchange.Fault{
 			Status: 409, Type: "invalid_request_error", Code: "already_scored", Param: "score", Reason: exchange.ReasonBadRequest, NoRetry: true,
 			Message: fmt.Sprintf("Source %q has scored this answer with %v already.", f.Source, before), Hint: "A second opinion needs a source of its own.",

@@ -13,6 +13,7 @@ import (
 type Book struct {
 	mu    sync.Mutex
 	known map[string]known // by the ids of labels
+	teams map[string]int   // how many of them are of each team
 	lines map[Line]*line
 	loose map[string]tally // scores of answers, whether they are of pairs or not
 	aged  time.Time        // when old labels were last dropped
@@ -21,6 +22,7 @@ type Book struct {
 // known is a label that was taken in.
 type known struct {
 	at    time.Time
+	team  string
 	score *float64 // nil of a pair
 }
 
@@ -51,24 +53,30 @@ const patience = 24 * time.Hour
 
 // Bounds on what is held. What is beyond them is not taken in.
 const (
-	mostPairs = 20_000 // of one line
-	mostKnown = 1 << 20
+	mostPairs  = 20_000 // of one line
+	mostKnown  = 1 << 20
+	mostOfTeam = mostKnown / 8 // so that no team's labels leave no room for those of others
+	mostScores = 16            // of one answer
 )
 
-// Add takes in a label. False: it was known, or is too old.
+// Add takes in a label. False: it was known, is too old, or there is no room for it.
 func (b *Book) Add(l *Label, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.age(now)
-	if _, have := b.known[l.ID]; have || now.Sub(l.At) > Horizon || len(b.known) >= mostKnown {
+	if _, have := b.known[l.ID]; have || now.Sub(l.At) > Horizon || len(b.known) >= mostKnown || b.teams[l.Team] >= mostOfTeam {
 		return false
 	}
 	if b.known == nil {
-		b.known, b.lines, b.loose = map[string]known{}, map[Line]*line{}, map[string]tally{}
+		b.known, b.teams, b.lines, b.loose = map[string]known{}, map[string]int{}, map[Line]*line{}, map[string]tally{}
 	}
-	b.known[l.ID] = known{l.At, l.Score}
+	t := b.loose[l.Of]
+	if l.Score != nil && t.n >= mostScores {
+		return false
+	}
+	b.known[l.ID] = known{l.At, l.Team, l.Score}
+	b.teams[l.Team]++
 	if l.Score != nil {
-		t := b.loose[l.Of]
 		b.loose[l.Of] = tally{t.sum + *l.Score, t.n + 1, l.At}
 		if of := b.lines[Line{l.Team, l.Route}]; of != nil {
 			of.changed = true
@@ -106,6 +114,9 @@ func (b *Book) age(now time.Time) {
 	for id, k := range b.known {
 		if k.at.Before(old) {
 			delete(b.known, id)
+			if b.teams[k.team]--; b.teams[k.team] == 0 {
+				delete(b.teams, k.team)
+			}
 		}
 	}
 	for answer, t := range b.loose {

@@ -142,3 +142,33 @@ func TestSaidComesBack(t *testing.T) {
 		}
 	}
 }
+
+// TestOneTeamLeavesRoomForOthers: scores that one team makes up, however many sources it names, leave room for what others say.
+func TestOneTeamLeavesRoomForOthers(t *testing.T) {
+	var b Book
+	taken := 0
+	for n := range 3 * mostScores {
+		if b.Add(scored("req_1", fmt.Sprint("source", n), 1, noon), noon) {
+			taken++
+		}
+	}
+	if taken != mostScores {
+		t.Errorf("%d scores of one answer, want %d", taken, mostScores)
+	}
+	for n := range mostOfTeam {
+		if b.Add(scored(fmt.Sprint("req_of_", n), "source", 1, noon), noon) {
+			taken++
+		}
+	}
+	if taken != mostOfTeam {
+		t.Errorf("%d labels of one team, want %d", taken, mostOfTeam)
+	}
+	other := sampled(1, "same")
+	if other.Team = "support"; !b.Add(other, noon) {
+		t.Error("no room for another team")
+	}
+	later := noon.Add(Horizon + time.Hour)
+	if own := scored("req_2", "source", 1, later); !b.Add(own, later) || b.teams[of.Team] != 1 {
+		t.Errorf("when the old ones are gone, %d of the team", b.teams[of.Team])
+	}
+}
