@@ -55,7 +55,7 @@ func (m *matrix) cell(t *testing.T, gold *golden, client, provider string) {
 		t.Errorf("%s: status %d: %s", where, plain.status, plain.body)
 		return
 	}
-	gold.compare(t, where+", request", "want "+provider, "from "+client, normal(t, m.wire.last().body))
+	gold.compare(t, where+", request", "want "+wireOf(provider), "from "+client, normal(t, m.wire.last().body))
 	told := normal(t, plain.body)
 	gold.compare(t, where+", answer", "told "+client, "by "+provider, told)
 	if paid := m.paid(plain); paid != matrixCost {

@@ -15,13 +15,21 @@ import (
 
 // matrixProviders are the targets of the matrix, and matrixDialects how the policy says what they speak.
 var (
-	matrixProviders = []string{"openai", "anthropic", "gemini", "bedrock"}
+	matrixProviders = []string{"openai", "azure", "anthropic", "gemini", "bedrock"}
 	matrixDialects  = map[string]string{
 		"openai": "dialect: openai, key_env: KEY, max_tokens_field: max_completion_tokens", "azure": "dialect: azure, key_env: KEY, max_tokens_field: max_completion_tokens", "anthropic": "dialect: anthropic, key_env: KEY",
 		"gemini": "dialect: gemini, key_env: KEY", "bedrock": "dialect: bedrock, key_env: KEY",
 	}
 	matrixModels = map[string]string{"openai": "gpt-5", "azure": "gpt-5", "anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-flash", "bedrock": "anthropic.claude-sonnet-4-6"}
 )
+
+// wireOf is the dialect whose bodies a provider takes: Azure's are OpenAI's.
+func wireOf(provider string) string {
+	if provider == "azure" {
+		return "openai"
+	}
+	return provider
+}
 
 // matrixWire is a server that speaks all dialects: the first part of the path says which.
 type matrixWire struct {
@@ -53,9 +61,7 @@ func (w *matrixWire) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.sent.Store(&sent{path: r.URL.Path, body: string(body), header: r.Header.Clone()})
 	dialect, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if dialect == "azure" {
-		dialect = "openai"
-	}
+	dialect = wireOf(dialect)
 	if status := int(w.status.Load()); status != 0 {
 		out.Header().Set("Content-Type", "application/json")
 		out.WriteHeader(status)
