@@ -79,7 +79,7 @@ func retriable(status int) bool {
 }
 
 // saidWith is what an answer other than 200 says, for logs, which must never hold a prompt or an answer: of an error in JSON its
-// own words, and of anything else, or where a provider may quote the request, no more than its length.
+// own words, and of anything else, or where a provider may quote the request, no more than its length. One that does not take our key may quote that.
 func saidWith(status int, body []byte) error {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
@@ -88,6 +88,9 @@ func saidWith(status int, body []byte) error {
 	words := ""
 	if status >= http.StatusBadRequest && isObject(body) {
 		for _, name := range [...]string{"code", "type", "message"} { // the longest comes last: what is too much of it is cut
+			if name == "message" && status == http.StatusUnauthorized {
+				break
+			}
 			v, ok := jsonspan.Get(body, "error", name)
 			if !ok {
 				v, ok = jsonspan.Get(body, name) // as Bedrock has it

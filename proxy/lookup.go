@@ -115,7 +115,7 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 func (t *trip) droppedFor(c *exchange.Candidate) []string {
 	provider, upstream := t.using.policy.Providers[c.Provider], t.using.upstreams[c.Provider]
 	foreign := t.foreign()
-	if upstream == nil || t.speaks(c) || !foreign && (!provider.Drop || provider.Dialect == "openai" && len(provider.Quirks.Unsupported) == 0) {
+	if upstream == nil || t.speaks(c) || !foreign && !t.envelope.Opaque() && (!provider.Drop || provider.Dialect == "openai" && len(provider.Quirks.Unsupported) == 0) {
 		return nil
 	}
 	t.body = t.envelope.Shape(prompt.Shape{Model: c.Model, CapField: provider.OutputField}, t.body[:0])

@@ -51,9 +51,9 @@ func (m *mix) stand(held, repeats int) stood {
 			}
 			at = at.Add(time.Minute)
 			all = append(all, certify.Sample{At: at, Evidence: r.evidence, Cheap: cheap, Premium: r.PremiumScore, Paid: nano(r.PremiumCost)})
-			score, spent := r.PremiumScore, r.PremiumCost
+			score := r.PremiumScore
 			if now != nil && now.Valid() {
-				spent = r.CheapCost + r.CheckerCost
+				spent := r.CheapCost + r.CheckerCost
 				if now.Keep(&r.evidence) {
 					score = cheap
 				} else {
