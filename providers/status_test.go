@@ -52,7 +52,8 @@ func TestErrorsHoldNoAnswers(t *testing.T) {
 	f(testkit.Script{Status: http.StatusBadGateway, ErrorBody: secret}, false, "it answered 502 with 13 bytes")
 	f(testkit.Script{Status: 503, ErrorBody: `{"error":{"message":"no\nroom","type":"t","code":7,"param":"` + secret + `"},"x":"` + secret + `"}`}, false,
 		`bytes, code 7, type "t", message "no\nroom"`)
-	f(testkit.Script{Status: 401, ErrorBody: `{"error":{"message":"` + strings.Repeat("é", 200) + secret + `"}}`}, false, "é...")
+	f(testkit.Script{Status: 403, ErrorBody: `{"error":{"message":"` + strings.Repeat("é", 200) + secret + `"}}`}, false, "é...")
+	f(testkit.Script{Status: 401, ErrorBody: `{"error":{"message":"` + secret + `","code":"bad_key"}}`}, false, `bytes, code "bad_key"`)
 }
 
 func TestMalformedHeadIsNotQuoted(t *testing.T) {
