@@ -376,6 +376,7 @@ func (f *fleet) actions(unit pricing.Nano) map[string]func(*rapid.T) {
 				t.Skip("it lives")
 			}
 			f.start(i)
+			f.saved = 0 // what a gateway recovers at its start it does not tell again to a Redis that has forgotten it: docs/money.md
 		},
 		"limit": func(t *rapid.T) {
 			c := &f.charges[rapid.IntRange(0, len(f.charges)-1).Draw(t, "budget")]
