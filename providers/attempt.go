@@ -24,7 +24,7 @@ import (
 // reasons may need minutes.
 func (u *Upstream) attempt(c *Call, key *credential, deadline time.Time) (*Answer, *Failure) {
 	uri := u.path(c)
-	auth, err := key.headers(&outgoing{scheme: u.scheme, host: u.host, uri: uri, body: c.Body, now: u.cfg.Now()})
+	auth, err := key.headers(outgoing{scheme: u.scheme, host: u.host, uri: uri, body: c.Body, now: u.cfg.Now()})
 	if err != nil {
 		return nil, &Failure{Cause: CauseCredential, Err: err}
 	}

@@ -15,7 +15,7 @@ func TestKeyGoesInTheHeaderThatTheProviderReads(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer u.Close()
-		got, err := u.keys[0].headers(&outgoing{})
+		got, err := u.keys[0].headers(outgoing{})
 		if err != nil || !slices.Contains(got, dialect.Header{Name: header, Value: value}) {
 			t.Errorf("%s: %v %v, want %s: %s", base, got, err, header, value)
 		}

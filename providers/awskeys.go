@@ -89,7 +89,7 @@ func defaultProfile(text string) (c aws.Credentials) {
 // signed are the headers that a signature brings along.
 var signed = [...]string{"Authorization", "X-Amz-Date", "X-Amz-Security-Token"}
 
-func (k *awsKeys) headers(r *outgoing) ([]dialect.Header, error) {
+func (k *awsKeys) headers(r outgoing) ([]dialect.Header, error) {
 	target, err := url.Parse(r.scheme + "://" + r.host + r.uri)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func TestSignature(t *testing.T) {
 	if uri != "/model/anthropic.claude-v2%3A1/converse" {
 		t.Fatalf("path %s", uri)
 	}
-	got, err := u.keys[0].headers(&outgoing{
+	got, err := u.keys[0].headers(outgoing{
 		scheme: u.scheme, host: u.host, uri: uri, body: []byte(`{"messages":[]}`), now: time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC),
 	})
 	if err != nil {

@@ -181,7 +181,7 @@ func TestBedrockAPIKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer u.Close()
-	got, err := u.keys[0].headers(&outgoing{now: time.Now()})
+	got, err := u.keys[0].headers(outgoing{now: time.Now()})
 	if err != nil || len(got) != 1 || got[0].Value != "Bearer bedrock-api-key-YmVk=" {
 		t.Errorf("%v, %v", got, err)
 	}

@@ -36,7 +36,7 @@ type credential struct {
 
 // signer makes the headers that carry a credential on a request.
 type signer interface {
-	headers(r *outgoing) ([]dialect.Header, error)
+	headers(r outgoing) ([]dialect.Header, error)
 }
 
 // outgoing is a request that is about to be sent, as far as a signature covers it.
@@ -49,7 +49,7 @@ type outgoing struct {
 // fixed is a key that goes along as it is.
 type fixed []dialect.Header
 
-func (f fixed) headers(*outgoing) ([]dialect.Header, error) { return f, nil }
+func (f fixed) headers(outgoing) ([]dialect.Header, error) { return f, nil }
 
 // credentials makes the credentials of a provider. One without keys has one that sends none.
 func (u *Upstream) credentials() error {
@@ -112,7 +112,7 @@ type fileState struct {
 const lookEvery = 2 * time.Second
 
 // headers makes the headers of a request, from the file as it is now.
-func (c *credential) headers(r *outgoing) ([]dialect.Header, error) {
+func (c *credential) headers(r outgoing) ([]dialect.Header, error) {
 	s, err := c.current(r.now)
 	if err != nil {
 		return nil, err

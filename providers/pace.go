@@ -70,35 +70,60 @@ func (c *credential) asks(target string, tokens int64, now time.Time) {
 
 // learn reads the headers of an answer.
 func (c *credential) learn(target string, h *fasthttp.ResponseHeader, now time.Time) {
-	requests := readAllowance(h, "requests", now)
-	tokens := readAllowance(h, "tokens", now)
-	if requests.limit == 0 && tokens.limit == 0 {
+	told := pace{requests: requestLimits.read(h, now), tokens: tokenLimits.read(h, now)}
+	if told.requests.limit == 0 && told.tokens.limit == 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.paces == nil || len(c.paces) >= mostPaces && c.paces[target] == nil {
+	if known := c.paces[target]; known != nil {
+		*known = told
+		return
+	}
+	if c.paces == nil || len(c.paces) >= mostPaces {
 		c.paces = map[string]*pace{}
 	}
-	c.paces[target] = &pace{requests, tokens}
+	c.paces[target] = &pace{told.requests, told.tokens}
 }
 
-// readAllowance reads the headers of a kind, in OpenAI's form or Anthropic's; the zero allowance if they do not tell all.
-func readAllowance(h *fasthttp.ResponseHeader, kind string, now time.Time) allowance {
-	for _, form := range [...][2]string{{"X-Ratelimit-", "-" + kind}, {"Anthropic-Ratelimit-" + kind + "-", ""}} {
-		number := func(what string) float64 {
-			n, err := strconv.ParseFloat(string(h.Peek(form[0]+what+form[1])), 64)
-			if err != nil || n < 0 {
-				return -1
-			}
-			return n
+// limitForms are the headers that tell of a limit, in the forms that providers have for them.
+type limitForms [2]struct{ limit, left, reset string }
+
+var (
+	requestLimits = limitForms{
+		{"X-Ratelimit-Limit-Requests", "X-Ratelimit-Remaining-Requests", "X-Ratelimit-Reset-Requests"},
+		{"Anthropic-Ratelimit-Requests-Limit", "Anthropic-Ratelimit-Requests-Remaining", "Anthropic-Ratelimit-Requests-Reset"},
+	}
+	tokenLimits = limitForms{
+		{"X-Ratelimit-Limit-Tokens", "X-Ratelimit-Remaining-Tokens", "X-Ratelimit-Reset-Tokens"},
+		{"Anthropic-Ratelimit-Tokens-Limit", "Anthropic-Ratelimit-Tokens-Remaining", "Anthropic-Ratelimit-Tokens-Reset"},
+	}
+)
+
+// read returns the zero allowance if the headers do not tell all. Most answers have none of them, which costs nothing.
+func (forms *limitForms) read(h *fasthttp.ResponseHeader, now time.Time) allowance {
+	for _, f := range forms {
+		limit, left := readNumber(h.Peek(f.limit)), readNumber(h.Peek(f.left))
+		if limit <= 0 || left < 0 {
+			continue
 		}
-		a := allowance{limit: number("limit"), left: number("remaining"), at: now, reset: readReset(string(h.Peek(form[0]+"reset"+form[1])), now)}
-		if a.limit > 0 && a.left >= 0 && a.reset > 0 {
-			return a
+		if reset := readReset(string(h.Peek(f.reset)), now); reset > 0 {
+			return allowance{limit: limit, left: left, at: now, reset: reset}
 		}
 	}
 	return allowance{}
+}
+
+// readNumber returns -1 if it is none.
+func readNumber(text []byte) float64 {
+	if len(text) == 0 {
+		return -1
+	}
+	n, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return n
 }
 
 // readReset reads when a limit is whole again: "6m0s", seconds, or a moment.

@@ -88,3 +88,14 @@ func TestKeyThatIsUsedUpIsNotAsked(t *testing.T) {
 		t.Errorf("when one request has come free it was sent with %q, %v", keys, err)
 	}
 }
+
+// TestAnswersWithoutLimitsCostNothing: most providers tell of none, and each answer is looked at.
+func TestAnswersWithoutLimitsCostNothing(t *testing.T) {
+	var key credential
+	var head fasthttp.ResponseHeader
+	head.Set("Content-Type", "application/json")
+	now := time.Now()
+	if n := testing.AllocsPerRun(100, func() { key.learn("openai/gpt-5", &head, now) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -83,7 +83,7 @@ func newServiceAccount(text []byte, extra []dialect.Header, private *tls.Config)
 }
 
 // headers carries the token. One request at a time gets a new one; while the old one works, the others do not wait for it.
-func (a *serviceAccount) headers(r *outgoing) ([]dialect.Header, error) {
+func (a *serviceAccount) headers(r outgoing) ([]dialect.Header, error) {
 	token, err := a.current(r.now)
 	if err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func TestServiceAccount(t *testing.T) {
 	begun := time.Now()
 	f := func(after time.Duration, want string) {
 		t.Helper()
-		got, err := u.keys[0].headers(&outgoing{now: begun.Add(after)})
+		got, err := u.keys[0].headers(outgoing{now: begun.Add(after)})
 		if want == "" {
 			if err == nil || !strings.Contains(err.Error(), "gives robot@example.com no token") {
 				t.Errorf("after %v: %v, %v", after, got, err)
