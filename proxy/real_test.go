@@ -12,7 +12,7 @@ import (
 func TestRealMessages(t *testing.T) {
 	url := os.Getenv("BURSAR_TEST_LLM")
 	if url == "" {
-		t.Skip("BURSAR_TEST_LLM is not set: start a server with scripts/llama start")
+		t.Skip("set BURSAR_TEST_LLM=http://host:port/v1 to run against a real server")
 	}
 	h := open(t, plan{sections: `providers:
   chat: { dialect: openai, base_url: "` + url + `", retries: 0 }

@@ -1,6 +1,6 @@
-// Command testlog reads what `go test -json` printed and says what counts: how many tests passed, failed and were skipped. Of a test that
-// is in several logs the last one counts. It fails when a test failed, or was skipped for want of a server ("set BURSAR_TEST_..."): in CI
-// they are all running.
+// Command testlog reads what `go test -json` printed and says what counts: how many tests passed, failed and were skipped, and why those were.
+// Of a test that is in several logs the last one counts. It fails when a test failed, or was skipped for want of a server, which is one whose
+// reason names a variable BURSAR_TEST_...: in CI they are all running.
 //
 //	go test -json ./... >log; go run ./internal/testkit/testlog [-failed] [-without LLM] log [log of what was run again]
 //	go run ./internal/testkit/testlog -again log    # for each package that failed, a line: its path, and -run's pattern of its failed tests
@@ -110,10 +110,10 @@ func (r results) printAgain() {
 	}
 }
 
-// print prints the sums, and tells whether all is as it should be.
+// print prints the sums and what was skipped, and tells whether all is as it should be.
 func (r results) print(failed bool, without string) bool {
 	count := map[string]int{}
-	var missed []string
+	skipped := map[string][]string{} // tests by the reason they gave
 	for t, one := range r {
 		if t.Test != "" || one.Action == "fail" {
 			count[one.Action]++
@@ -121,18 +121,45 @@ func (r results) print(failed bool, without string) bool {
 		switch {
 		case one.Action == "fail" && failed:
 			fmt.Printf("--- %s %s\n%s\n", t.Package, t.Test, one.output.String())
-		case one.Action == "skip" && t.Test != "" && missesServer(one.output.String(), without):
-			missed = append(missed, fmt.Sprintf("%s %s: %s", t.Package, t.Test, strings.TrimSpace(one.output.String())))
+		case one.Action == "skip" && t.Test != "":
+			skipped[one.reason()] = append(skipped[one.reason()], t.Package+" "+t.Test)
 		}
 	}
 	fmt.Printf("%d passed, %d failed, %d skipped\n", count["pass"], count["fail"], count["skip"])
-	for _, s := range missed {
-		fmt.Println("skipped, though CI has what it needs:", s)
+	whole := count["fail"] == 0 && count["pass"] > 0
+	for _, reason := range slices.Sorted(maps.Keys(skipped)) {
+		tests := skipped[reason]
+		if missesServer(reason, without) {
+			whole = false
+			fmt.Println("skipped, though CI has what it needs:", reason)
+		} else {
+			fmt.Println("skipped:", reason)
+		}
+		slices.Sort(tests)
+		for _, name := range tests {
+			fmt.Println("   ", name)
+		}
 	}
-	return count["fail"] == 0 && len(missed) == 0 && count["pass"] > 0
+	return whole
 }
 
-// missesServer tells whether a test was skipped for want of a server that it should have had.
-func missesServer(output, without string) bool {
-	return strings.Contains(output, "set BURSAR_TEST_") && (without == "" || !strings.Contains(output, "set BURSAR_TEST_"+without))
+// reason is what a skipped test said last before it left.
+func (r *result) reason() string {
+	for _, line := range slices.Backward(strings.Split(strings.TrimSpace(r.output.String()), "\n")) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "=== ") {
+			continue
+		}
+		if _, said, ok := strings.Cut(line, ".go:"); ok { // file.go:12: what it said
+			_, line, _ = strings.Cut(said, ": ")
+		}
+		return line
+	}
+	return "no reason given"
+}
+
+// missesServer tells whether a test that gave this reason was skipped for want of a server that it should have had.
+func missesServer(reason, without string) bool {
+	const variable = "BURSAR_TEST_"
+	return strings.Contains(reason, variable) && (without == "" || !strings.Contains(reason, variable+without))
 }
