@@ -3,11 +3,15 @@ package tokens
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // Calibration learns what our count of a prompt comes to by a model's own tokenizer, from the usage that its provider reports. It is for
 // families that are estimated; nothing is stored, so a restart begins anew. The zero value is ready, and safe for concurrent use.
-type Calibration struct{ models sync.Map } // name to *scale
+type Calibration struct {
+	models sync.Map // name to *scale
+	known  atomic.Int64
+}
 
 // scale is what was learned of one model. Older requests count less: a provider may change a tokenizer, and a company what it asks.
 type scale struct {
@@ -20,9 +24,10 @@ type scale struct {
 const (
 	fading  = 0.98 // a request's weight after the next one: half of it after 34
 	sinking = 0.999
-	trusted = 10 // requests until the mean is used
-	least   = 64 // tokens: below, a frame or a system line makes any ratio
-	most    = 4  // times our count, and a frame: beyond, what was counted is not what was sent, as with a file that is named by its id
+	trusted = 10     // requests until the mean is used
+	widest  = 10_000 // models: a provider that answers to any name must not fill the memory
+	least   = 64     // tokens: below, a frame or a system line makes any ratio
+	most    = 4      // times our count, and a frame: beyond, what was counted is not what was sent, as with a file that is named by its id
 )
 
 // Note takes what was counted of a prompt by Text and its overheads, and what the provider reported for it.
@@ -32,7 +37,13 @@ func (c *Calibration) Note(model string, counted, reported int64) {
 	}
 	found, ok := c.models.Load(model)
 	if !ok {
-		found, _ = c.models.LoadOrStore(model, &scale{})
+		if c.known.Load() >= widest {
+			return
+		}
+		var raced bool
+		if found, raced = c.models.LoadOrStore(model, &scale{}); !raced {
+			c.known.Add(1)
+		}
 	}
 	s := found.(*scale)
 	s.mu.Lock()

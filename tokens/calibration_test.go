@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -58,5 +59,23 @@ func TestCalibrationBounds(t *testing.T) {
 	c.Note("m", -1, -1)
 	if n, _ := c.Adjust("m", 1000); n != 900 {
 		t.Errorf("what tells nothing changed the mean: %d", n)
+	}
+}
+
+// TestCalibrationKeepsSoMany: names without end take no memory without end, and what is known stays known.
+func TestCalibrationKeepsSoMany(t *testing.T) {
+	var c Calibration
+	for i := range 2 * widest {
+		for range trusted {
+			c.Note(fmt.Sprint("made-up-", i), 1000, 1500)
+		}
+	}
+	kept := 0
+	c.models.Range(func(any, any) bool { kept++; return true })
+	if kept != widest {
+		t.Errorf("keeps %d models, want %d", kept, widest)
+	}
+	if n, known := c.Adjust("made-up-0", 1000); n != 1500 || !known {
+		t.Errorf("the first model's count is %d, known: %v", n, known)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"bursar/policy"
 	"bursar/pricing"
 	"bursar/prompt"
 	"bursar/tokens"
@@ -37,27 +36,11 @@ func squeeze(p *program, args []string) error {
 	if len(rest) != 1 {
 		return usageError{"name one file with a chat request; - is standard input"}
 	}
-	loaded, err := policy.Load(*file)
-	if err != nil {
-		return whichPolicies(err)
-	}
-	text, err := p.readFile(rest[0])
+	asked, err := p.readAsked(rest[0], *file, *model)
 	if err != nil {
 		return err
 	}
-	var e prompt.Envelope
-	if err := e.Read(text); err != nil {
-		return fmt.Errorf("%s: %w", rest[0], err)
-	}
-	served, err := servedBy(loaded, *file, *model, &e)
-	if err != nil {
-		return err
-	}
-	counter, err := tokens.New()
-	if err != nil {
-		return err
-	}
-	c := served.Use[0]
+	c := asked.served
 	family := tokens.FamilyOf(c.Provider, c.Model)
 	own := ""
 	if *to != "" {
@@ -69,7 +52,7 @@ func squeeze(p *program, args []string) error {
 	}
 	var all []squeezed
 	for n := 0; ; n++ {
-		before, ok := e.SystemPrompt(n)
+		before, ok := asked.body.SystemPrompt(n)
 		if !ok {
 			break
 		}
@@ -79,7 +62,7 @@ func squeeze(p *program, args []string) error {
 		}
 		s := squeezed{
 			SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(before))), To: after, Target: c.Target,
-			Before: counter.Text(family, []byte(before)), After: counter.Text(family, []byte(after)),
+			Before: asked.counter.Text(family, []byte(before)), After: asked.counter.Text(family, []byte(after)),
 		}
 		if c.Price != nil {
 			s.PerMillion = c.Price.Cost(&pricing.Usage{Input: (s.Before - s.After) * 1_000_000}, p.clock())

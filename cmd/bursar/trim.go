@@ -45,36 +45,51 @@ func trim(p *program, args []string) error {
 	if len(rest) != 1 {
 		return usageError{"name one file with a chat request; - is standard input"}
 	}
-	loaded, err := policy.Load(*file)
-	if err != nil {
-		return whichPolicies(err)
-	}
-	text, err := p.readFile(rest[0])
+	asked, err := p.readAsked(rest[0], *file, *model)
 	if err != nil {
 		return err
 	}
-	var e prompt.Envelope
-	if err := e.Read(text); err != nil {
-		return fmt.Errorf("%s: %w", rest[0], err)
-	}
-	served, err := servedBy(loaded, *file, *model, &e)
+	trims, err := trimsOf(asked.policy, *route)
 	if err != nil {
 		return err
 	}
-	trims, err := trimsOf(loaded, *route)
-	if err != nil {
-		return err
-	}
-	counter, err := tokens.New()
-	if err != nil {
-		return err
-	}
-	told := p.trimFor(&e, counter, trims, served.Use[0])
+	told := p.trimFor(&asked.body, asked.counter, trims, asked.served)
 	if *asJSON {
 		return json.NewEncoder(p.out).Encode(told)
 	}
 	told.print(p)
 	return nil
+}
+
+// asked is a chat request as a file, and what serves it under a policy.
+type asked struct {
+	policy  *policy.Policy
+	body    prompt.Envelope
+	served  *exchange.Candidate // the first of its model
+	counter *tokens.Counter
+}
+
+// readAsked reads a request. It is for the model that is named, else for the one that it asks for itself.
+func (p *program) readAsked(file, policies, model string) (*asked, error) {
+	loaded, err := policy.Load(policies)
+	if err != nil {
+		return nil, whichPolicies(err)
+	}
+	text, err := p.readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	a := &asked{policy: loaded}
+	if err := a.body.Read(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	served, err := servedBy(loaded, policies, model, &a.body)
+	if err != nil {
+		return nil, err
+	}
+	a.served = served.Use[0]
+	a.counter, err = tokens.New()
+	return a, err
 }
 
 // servedBy returns the model that a request is for, by a name that was given or its own.
