@@ -24,7 +24,7 @@ func (t *anthropicTranslation) unwrap() *exchange.Fault {
 	maps.Copy(t.extra, n.Also)
 	maps.Copy(t.extra, n.Members)
 	for name := range t.extra {
-		if slices.Contains(messagesMembers, strings.ToLower(name)) {
+		if name, _, inner := strings.Cut(name, "."); !inner && slices.Contains(messagesMembers, strings.ToLower(name)) {
 			return malformed("native."+name, "left out: it is a member of the request itself")
 		}
 	}
@@ -38,6 +38,16 @@ func (t *anthropicTranslation) unwrap() *exchange.Fault {
 		t.in.ResponseFormat = nil
 	}
 	return t.thinkLess()
+}
+
+// choosesMore tells whether the choice of tools has members that were wrapped: it must be told then, also where it is the usual one.
+func (t *anthropicTranslation) choosesMore() bool {
+	for name := range t.extra {
+		if strings.HasPrefix(name, "tool_choice.") {
+			return true
+		}
+	}
+	return false
 }
 
 // thinkLess keeps a budget of thinking tokens below a cap that was lowered.

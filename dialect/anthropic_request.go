@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -12,7 +13,7 @@ import (
 type anthropicBody struct {
 	Model         string             `json:"model"`
 	MaxTokens     int64              `json:"max_tokens"`
-	System        []block            `json:"system,omitempty"`
+	System        []any              `json:"system,omitempty"` // blocks of text
 	Messages      []anthropicMessage `json:"messages"`
 	Tools         []any              `json:"tools,omitempty"` // anthropicTool, or as it came
 	ToolChoice    *toolChoice        `json:"tool_choice,omitempty"`
@@ -108,7 +109,7 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 	if err != nil { // a RawMessage that is no JSON; but the body was
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return withMembers(out, t.extra), t.losses.dropped(), nil
+	return rewrapped(out, t.extra), t.losses.dropped(), nil
 }
 
 // given is a member's value, nothing if it is null.
@@ -136,6 +137,9 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 		if m.Name != "" && m.Role != "tool" { // a tool's is that of its call
 			t.losses.lose(at + ".name")
 		}
+		if m.Native != nil && m.Role != "tool" {
+			t.losses.besideMessage(m, at)
+		}
 		if len(m.Audio) > 0 && string(m.Audio) != "null" {
 			t.losses.lose(at + ".audio")
 		}
@@ -151,7 +155,7 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 				return fault
 			}
 			for _, b := range blocks {
-				if b, ok := b.(block); ok && b.Type == "text" {
+				if isText(b) {
 					t.out.System = append(t.out.System, b)
 				} else {
 					t.losses.lose(at + ".content") // its prompt is text alone
@@ -174,6 +178,14 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 		t.add(role, blocks)
 	}
 	return nil
+}
+
+func isText(b any) bool {
+	if more, ok := b.(extended); ok {
+		b = more.of
+	}
+	text, ok := b.(block)
+	return ok && text.Type == "text"
 }
 
 // something refuses a request that nothing is left of but a system prompt, as the API would.
@@ -226,7 +238,8 @@ func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exch
 		if input[0] != '{' || !json.Valid(input) {
 			return nil, malformed(fmt.Sprintf("%s.tool_calls[%d].function.arguments", at, k), "a JSON object in a string for this target")
 		}
-		blocks = append(blocks, block{Type: "tool_use", ID: plainID(call.ID), Name: call.Function.Name, Input: input, CacheControl: given(call.CacheControl)})
+		b := block{Type: "tool_use", ID: plainID(call.ID), Name: call.Function.Name, Input: input, CacheControl: given(call.CacheControl)}
+		blocks = append(blocks, t.extend(b, call.Native, fmt.Sprintf("%s.tool_calls[%d]", at, k), true))
 	}
 	return blocks, nil
 }
@@ -236,12 +249,21 @@ func (t *anthropicTranslation) toolResult(m *chatMessage, at string) ([]any, *ex
 	if fault != nil {
 		return nil, fault
 	}
-	return []any{block{Type: "tool_result", ToolUseID: plainID(m.ToolCallID), IsError: m.IsError, Content: content, CacheControl: m.CacheControl}}, nil
+	b := block{Type: "tool_result", ToolUseID: plainID(m.ToolCallID), IsError: m.IsError, Content: content, CacheControl: m.CacheControl}
+	return []any{t.extend(b, m.Native, at, false)}, nil
+}
+
+// extend adds the members that were wrapped beside what became a block.
+func (t *anthropicTranslation) extend(b any, n *native, at string, answered bool) any {
+	if extra := t.losses.beside(n, at, answered); len(extra) > 0 {
+		return extended{b, extra}
+	}
+	return b
 }
 
 // content carries a message's content over, as blocks. Empty texts are left out: the API refuses them.
 func (t *anthropicTranslation) content(m *chatMessage, at string) ([]any, *exchange.Fault) {
-	parts, fault := m.parts(at)
+	parts, fault := t.in.parts(m, at)
 	if fault != nil {
 		return nil, fault
 	}
@@ -265,7 +287,7 @@ func (t *anthropicTranslation) content(m *chatMessage, at string) ([]any, *excha
 			return nil, fault
 		}
 		if b.Type != "" {
-			blocks = append(blocks, b)
+			blocks = append(blocks, t.extend(b, p.Native, in, m.Role == "assistant"))
 		}
 	}
 	return blocks, nil
@@ -280,10 +302,11 @@ func (t *anthropicTranslation) part(p *chatPart, at string) (block, *exchange.Fa
 			b.Type = "text"
 		}
 	case p.Type == "image_url":
-		from, fault := imageSource(p.ImageURL, at)
+		from, detail, fault := t.in.image(p, at)
 		if fault != nil {
 			return b, fault
 		}
+		t.losses.noteDetail(detail)
 		b.Type, b.Source = "image", from
 	case p.Type == "file" && p.File != nil && p.File.Data != "":
 		from, ok := dataSource(p.File.Data)
@@ -299,20 +322,6 @@ func (t *anthropicTranslation) part(p *chatPart, at string) (block, *exchange.Fa
 		t.losses.lose(at + "." + p.Type)
 	}
 	return b, nil
-}
-
-// imageSource reads an image_url: a URL, or an object with one.
-func imageSource(raw json.RawMessage, at string) (*source, *exchange.Fault) {
-	var image struct {
-		URL string `json:"url"`
-	}
-	if json.Unmarshal(raw, &image.URL) != nil && json.Unmarshal(raw, &image) != nil || image.URL == "" {
-		return nil, malformed(at+".image_url.url", "a URL")
-	}
-	if from, ok := dataSource(image.URL); ok {
-		return from, nil
-	}
-	return &source{Type: "url", URL: image.URL}, nil
 }
 
 // dataSource reads a data: URL in base64.
@@ -349,9 +358,20 @@ func (t *anthropicTranslation) tools() *exchange.Fault {
 		if len(schema) == 0 || string(schema) == "null" {
 			schema = json.RawMessage(`{"type":"object"}`)
 		}
-		t.out.Tools = append(t.out.Tools, anthropicTool{
+		out := anthropicTool{
 			Name: tool.Function.Name, Description: tool.Function.Description, InputSchema: schema, Strict: tool.Function.Strict, CacheControl: tool.CacheControl,
-		})
+		}
+		extra := t.losses.beside(tool.Native, fmt.Sprintf("tools[%d]", i), false)
+		for name := range extra {
+			if strings.EqualFold(name, "type") { // a tool that runs at the provider is billed by the call
+				return malformed(fmt.Sprintf("tools[%d].native.%s", i, name), "left out: a function has none")
+			}
+		}
+		if len(extra) > 0 {
+			t.out.Tools = append(t.out.Tools, extended{out, extra})
+			continue
+		}
+		t.out.Tools = append(t.out.Tools, out)
 	}
 	if len(t.out.Tools) == 0 {
 		return nil // a choice among none means nothing, and the API refuses it
@@ -368,7 +388,7 @@ func (t *anthropicTranslation) tools() *exchange.Fault {
 		t.losses.lose("tool_choice.allowed_tools")
 	}
 	choice.DisableParallel = t.in.ParallelToolCalls != nil && !*t.in.ParallelToolCalls && choice.Type != "none"
-	if choice != (toolChoice{Type: "auto"}) {
+	if choice != (toolChoice{Type: "auto"}) || t.choosesMore() {
 		t.out.ToolChoice = &choice
 	}
 	return nil
@@ -401,7 +421,7 @@ func (t *anthropicTranslation) format() *exchange.Fault {
 	switch f := t.in.ResponseFormat; {
 	case f == nil || f.Type == "text" || f.Type == "":
 	case f.Type == "json_schema" && len(f.Schema.Schema) > 0:
-		t.config().Format = &format{"json_schema", f.Schema.Schema}
+		t.config().Format = &format{"json_schema", f.schema()}
 	default:
 		t.losses.lose("response_format." + f.Type)
 	}
@@ -477,9 +497,9 @@ func budgeted(model string) bool {
 
 // rest looks at the members that nothing was made of. Null and the usual values ask for nothing.
 func (t *anthropicTranslation) rest() *exchange.Fault {
-	if t.in.User != "" {
-		t.out.Metadata = &metadata{t.in.User}
+	if user := cmp.Or(t.in.User, t.in.SafetyIdentifier); user != "" {
+		t.out.Metadata = &metadata{user}
 	}
-	t.losses.rest(t.in.Rest)
+	t.losses.rest(t.in)
 	return nil
 }

@@ -50,6 +50,7 @@ func (t *bedrockTranslation) messages() *exchange.Fault {
 		if m.Name != "" && m.Role != "tool" {
 			t.losses.lose(at + ".name")
 		}
+		t.losses.beside(m.Native, at, m.Role == "assistant")
 		if len(m.Audio) > 0 && string(m.Audio) != "null" {
 			t.losses.lose(at + ".audio")
 		}
@@ -148,6 +149,7 @@ func (t *bedrockTranslation) answered(m *chatMessage, at string) ([]bedrockBlock
 			t.known[call.Function.Name] = true
 			t.called = append(t.called, call.Function.Name)
 		}
+		t.losses.beside(call.Native, where, true)
 		blocks = append(blocks, bedrockBlock{ToolUse: &bedrockToolUse{plainID(call.ID), call.Function.Name, input}})
 	}
 	return blocks, nil
@@ -199,7 +201,7 @@ func (t *bedrockTranslation) toolResult(m *chatMessage, at string) ([]bedrockBlo
 
 // content carries a message's content over, as blocks.
 func (t *bedrockTranslation) content(m *chatMessage, at string) ([]bedrockBlock, *exchange.Fault) {
-	parts, fault := m.parts(at)
+	parts, fault := t.in.parts(m, at)
 	if fault != nil {
 		return nil, fault
 	}
@@ -209,6 +211,7 @@ func (t *bedrockTranslation) content(m *chatMessage, at string) ([]bedrockBlock,
 		if fault != nil {
 			return nil, fault
 		}
+		t.losses.beside(parts[k].Native, fmt.Sprintf("%s.content[%d]", at, k), m.Role == "assistant")
 		if b != nil {
 			blocks = t.marked(append(blocks, *b), parts[k].CacheControl)
 		}
@@ -248,11 +251,12 @@ func (t *bedrockTranslation) part(p *chatPart, at string) (*bedrockBlock, *excha
 			return &bedrockBlock{Text: &said}, nil
 		}
 	case p.Type == "image_url":
-		from, fault := imageSource(p.ImageURL, at)
+		from, detail, fault := t.in.image(p, at)
 		if fault != nil {
 			return nil, fault
 		}
 		if media, ok := from.bedrock(); ok {
+			t.losses.noteDetail(detail)
 			return &bedrockBlock{Image: media}, nil
 		}
 		t.losses.lose(at + ".image_url") // what lies on the web it does not fetch
@@ -349,6 +353,7 @@ func (t *bedrockTranslation) tools() *exchange.Fault {
 		if len(schema) == 0 {
 			schema = json.RawMessage(`{"type":"object"}`)
 		}
+		t.losses.beside(tool.Native, fmt.Sprintf("tools[%d]", i), false)
 		declared[tool.Function.Name] = true
 		all = append(all, bedrockTool{Spec: &bedrockSpec{tool.Function.Name, tool.Function.Description, bedrockSchema{schema}, tool.Function.Strict}})
 		if p := t.cachePoint(tool.CacheControl); p != nil {
@@ -437,7 +442,7 @@ func (t *bedrockTranslation) format() *exchange.Fault {
 	case f == nil || f.Type == "text" || f.Type == "":
 	case f.Type == "json_schema" && len(f.Schema.Schema) > 0:
 		form := &bedrockTextFormat{Type: "json_schema"}
-		form.Structure.Schema.Schema, form.Structure.Schema.Name = compact(f.Schema.Schema), f.Schema.Name
+		form.Structure.Schema.Schema, form.Structure.Schema.Name = compact(f.schema()), f.Schema.Name
 		t.output().Format = form
 	default:
 		t.losses.lose("response_format." + f.Type)
@@ -538,6 +543,6 @@ func (t *bedrockTranslation) rest() *exchange.Fault {
 	if t.in.Native != nil {
 		t.losses.loseNative(t.in.Native)
 	}
-	t.losses.rest(t.in.Rest)
+	t.losses.rest(t.in)
 	return nil
 }

@@ -1,15 +1,18 @@
 package dialect
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // chatRequest is a chat completion as OpenAI has it. Members that it does not name are in Rest.
 type chatRequest struct {
 	Model               string          `json:"model"`
-	Messages            []chatMessage   `json:"messages"`
-	Tools               []chatTool      `json:"tools"`
+	Messages            []chatMessage   `json:"-"`
+	Tools               []chatTool      `json:"-"`
 	ToolChoice          json.RawMessage `json:"tool_choice"`
 	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
-	ResponseFormat      *chatFormat     `json:"response_format"`
+	ResponseFormat      *chatFormat     `json:"-"`
 	MaxTokens           *int64          `json:"max_tokens"`
 	MaxCompletionTokens *int64          `json:"max_completion_tokens"`
 	Stop                json.RawMessage `json:"stop"`
@@ -20,9 +23,13 @@ type chatRequest struct {
 	User                string          `json:"user"`
 	ReasoningEffort     string          `json:"reasoning_effort"`
 	N                   *int64          `json:"n"`
+	SafetyIdentifier    string          `json:"safety_identifier"`
 	Native              *native         `json:"native"`
 
 	Rest map[string]json.RawMessage `json:"-"`
+
+	unknown []unknownMember // within messages, tools and the form of the answer
+	skipped int             // breakpoints for the provider's cache that come before the last four
 }
 
 // chatMessage is one message. Content is a string, null, or parts.
@@ -46,17 +53,21 @@ type chatMessage struct {
 	FunctionCall json.RawMessage `json:"function_call"`
 	CacheControl json.RawMessage `json:"cache_control"`
 	Extra        *googleExtra    `json:"extra_content"`
+	Native       *native         `json:"native"`
 }
 
 type chatCall struct {
-	ID       string `json:"id"`
-	Type     string `json:"type"`
+	Index    json.RawMessage `json:"index"` // its place says the same
+	ID       string          `json:"id"`
+	Type     string          `json:"type"`
 	Function struct {
 		Name      string `json:"name"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
+	Custom       json.RawMessage `json:"custom"` // of another type
 	Extra        *googleExtra    `json:"extra_content"`
 	CacheControl json.RawMessage `json:"cache_control"`
+	Native       *native         `json:"native"`
 }
 
 // chatPart is one part of a content.
@@ -68,11 +79,23 @@ type chatPart struct {
 	File         *chatFile       `json:"file"`
 	Audio        *chatAudio      `json:"input_audio"`
 	CacheControl json.RawMessage `json:"cache_control"`
+	Breakpoint   json.RawMessage `json:"prompt_cache_breakpoint"` // OpenAI's word for a cache_control
+	Native       *native         `json:"native"`
+
+	Thinking  json.RawMessage `json:"thinking"` // of a thought, which goes as it came
+	Signature json.RawMessage `json:"signature"`
+	Data      json.RawMessage `json:"data"`
 
 	Dialect string          `json:"dialect"` // of a part of type native, which Block is
 	Block   json.RawMessage `json:"block"`
 
 	raw json.RawMessage // the part as it came
+}
+
+// chatImage is where an image is, and how closely the model is to look: low, high or auto.
+type chatImage struct {
+	URL    string `json:"url"`
+	Detail string `json:"detail"`
 }
 
 type chatFile struct {
@@ -95,24 +118,37 @@ type chatTool struct {
 		Parameters  json.RawMessage `json:"parameters"`
 		Strict      *bool           `json:"strict"`
 	} `json:"function"`
+	Custom       json.RawMessage `json:"custom"` // of another type
 	CacheControl json.RawMessage `json:"cache_control"`
+	Native       *native         `json:"native"`
 
 	Dialect string          `json:"dialect"` // of a tool of type native, which Tool is
 	Tool    json.RawMessage `json:"tool"`
 }
 
+// chatFormat is the form of an answer. A schema is kept to everywhere, strict or not.
 type chatFormat struct {
 	Type   string `json:"type"`
 	Schema struct {
-		Name   string          `json:"name"`
-		Schema json.RawMessage `json:"schema"`
+		Name        string          `json:"name"`
+		Description string          `json:"description"`
+		Schema      json.RawMessage `json:"schema"`
+		Strict      json.RawMessage `json:"strict"`
 	} `json:"json_schema"`
+}
+
+// schema is the schema that the answer must follow, with its description in it: no other API has a place for that beside it.
+func (f *chatFormat) schema() json.RawMessage {
+	if f.Schema.Description == "" {
+		return f.Schema.Schema
+	}
+	return withMembers(f.Schema.Schema, members{"description": encode(nil, f.Schema.Description)})
 }
 
 // known are the members of a request that chatRequest names.
 var known = []string{
 	"model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format", "max_tokens", "max_completion_tokens", "stop",
-	"temperature", "top_p", "top_k", "stream", "user", "reasoning_effort", "n", "native",
+	"temperature", "top_p", "top_k", "stream", "user", "reasoning_effort", "n", "safety_identifier", "native",
 }
 
 // parse reads a request.
@@ -120,10 +156,17 @@ func (r *chatRequest) parse(body []byte) error {
 	if err := json.Unmarshal(body, &r.Rest); err != nil {
 		return err
 	}
+	if err := json.Unmarshal(body, r); err != nil {
+		return err
+	}
+	if err := r.within(); err != nil {
+		return err
+	}
 	for _, name := range known {
 		delete(r.Rest, name)
 	}
-	return json.Unmarshal(body, r)
+	r.skipped = bytes.Count(body, []byte(`"prompt_cache_breakpoint"`)) - mostBreakpoints
+	return nil
 }
 
 // cap returns the output cap, 0 if there is none.

@@ -14,7 +14,7 @@ import (
 )
 
 // parts reads a message's content: a string is one part of text.
-func (m *chatMessage) parts(at string) ([]chatPart, *exchange.Fault) {
+func (r *chatRequest) parts(m *chatMessage, at string) ([]chatPart, *exchange.Fault) {
 	var text string
 	switch {
 	case len(m.Content) == 0 || string(m.Content) == "null":
@@ -32,12 +32,49 @@ func (m *chatMessage) parts(at string) ([]chatPart, *exchange.Fault) {
 	}
 	all := make([]chatPart, len(raw))
 	for k := range raw {
-		if err := json.Unmarshal(raw[k], &all[k]); err != nil {
-			return nil, malformed(fmt.Sprintf("%s.content[%d]", at, k), "a part: an object with a type")
+		before, in := len(r.unknown), fmt.Sprintf("%s.content[%d]", at, k)
+		if err := r.strictly(raw[k], &all[k], in); err != nil {
+			return nil, malformed(in, "a part: an object with a type")
 		}
+		for i := before; i < len(r.unknown); i++ {
+			r.unknown[i].answered = m.Role == "assistant"
+		}
+		r.mark(&all[k])
 		all[k].raw = raw[k]
 	}
 	return all, nil
+}
+
+// mostBreakpoints is how many beginnings of a prompt are kept, here and there; OpenAI takes more marks, and keeps the last ones.
+const mostBreakpoints = 4
+
+// mark reads OpenAI's mark for the provider's cache as a cache_control, as far as it is one of the last.
+func (r *chatRequest) mark(p *chatPart) {
+	if len(given(p.Breakpoint)) == 0 {
+		return
+	}
+	if r.skipped--; r.skipped < 0 && p.CacheControl == nil {
+		p.CacheControl = json.RawMessage(`{"type":"ephemeral"}`)
+	}
+}
+
+// image reads an image_url: a URL, or an object with one, and how closely the model is to look.
+func (r *chatRequest) image(p *chatPart, at string) (from *source, detail string, fault *exchange.Fault) {
+	var image chatImage
+	if json.Unmarshal(p.ImageURL, &image.URL) != nil && r.strictly(p.ImageURL, &image, at+".image_url") != nil || image.URL == "" {
+		return nil, "", malformed(at+".image_url.url", "a URL")
+	}
+	if from, ok := dataSource(image.URL); ok {
+		return from, image.Detail, nil
+	}
+	return &source{Type: "url", URL: image.URL}, image.Detail, nil
+}
+
+// noteDetail notes how closely a model is to look at an image, where there is no word for it.
+func (l *losses) noteDetail(detail string) {
+	if detail != "" && detail != "auto" {
+		l.note("detail")
+	}
 }
 
 // stops reads the texts that end an answer.
@@ -123,15 +160,16 @@ func (l *losses) noteThoughts(m *chatMessage, signatures bool) {
 }
 
 // unheeded are members whose absence changes no answer, or that say what is the usual anyway.
-var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
+var unheeded = []string{"stream_options", "store", "metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"}
 
 // rest notes as lost what nothing was made of. Null and the usual values ask for nothing.
-func (l *losses) rest(members map[string]json.RawMessage) {
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if !slices.Contains(unheeded, name) && !isUsual(name, string(members[name])) {
+func (l *losses) rest(r *chatRequest) {
+	for _, name := range slices.Sorted(maps.Keys(r.Rest)) {
+		if !slices.Contains(unheeded, name) && !isUsual(name, string(r.Rest[name])) {
 			l.lose(name)
 		}
 	}
+	l.unknown(r.unknown)
 }
 
 // isUsual tells whether a member asks for what happens without it.

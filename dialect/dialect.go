@@ -96,6 +96,7 @@ type losses struct {
 	members []string
 	noted   []string // lost, but no reason to refuse
 	unnamed int      // how many more were lost than are named
+	unnoted int      // how many more were noted
 }
 
 // Of what is lost so many are named, each by so many bytes: who sends a hundred thousand parts of no known type is told of the first.
@@ -103,13 +104,23 @@ const mostLosses, longestLoss = 32, 200
 
 // note notes what is left out whatever the policy says: the request means the same without it.
 func (l *losses) note(member string) {
-	if !slices.Contains(l.noted, member) {
+	switch member = shortened(member); {
+	case slices.Contains(l.noted, member):
+	case len(l.noted) == mostLosses:
+		l.unnoted++
+	default:
 		l.noted = append(l.noted, member)
 	}
 }
 
 // dropped is all that was left out.
-func (l *losses) dropped() []string { return append(l.lost(), l.noted...) }
+func (l *losses) dropped() []string {
+	all := append(l.lost(), l.noted...)
+	if l.unnoted > 0 {
+		all = append(all, fmt.Sprintf("%d more", l.unnoted))
+	}
+	return all
+}
 
 // lost is what cannot be carried.
 func (l *losses) lost() []string {
@@ -121,16 +132,20 @@ func (l *losses) lost() []string {
 
 // lose notes a member that cannot be carried.
 func (l *losses) lose(member string) {
-	if len(member) > longestLoss {
-		member = strings.ToValidUTF8(member[:longestLoss], "") + "..."
-	}
-	switch {
+	switch member = shortened(member); {
 	case slices.Contains(l.members, member):
 	case len(l.members) == mostLosses:
 		l.unnamed++
 	default:
 		l.members = append(l.members, member)
 	}
+}
+
+func shortened(member string) string {
+	if len(member) > longestLoss {
+		member = strings.ToValidUTF8(member[:longestLoss], "") + "..."
+	}
+	return member
 }
 
 // fault returns nil if nothing is lost, or may be.

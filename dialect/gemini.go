@@ -44,6 +44,7 @@ type geminiBody struct {
 	Config        *geminiConfig     `json:"generationConfig,omitempty"`
 	Safety        json.RawMessage   `json:"safetySettings,omitempty"`
 	CachedContent string            `json:"cachedContent,omitempty"`
+	Tier          string            `json:"serviceTier,omitempty"` // flex or priority
 }
 
 // geminiContent is a message; its role is user or model, none for the system's.
@@ -62,7 +63,14 @@ type geminiPart struct {
 	Thought   bool              `json:"thought,omitempty"`
 	Signature string            `json:"thoughtSignature,omitempty"`
 
-	raw json.RawMessage // one that was wrapped
+	Resolution *geminiResolution `json:"mediaResolution,omitempty"`
+
+	raw json.RawMessage // one that was wrapped, or has members that were
+}
+
+// geminiResolution is how closely the model is to look: from Gemini 3 on, of each image by itself.
+type geminiResolution struct {
+	Level string `json:"level"`
 }
 
 type geminiBlob struct {
@@ -98,6 +106,8 @@ type geminiFunction struct {
 	Description string          `json:"description,omitempty"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
 	JSONSchema  json.RawMessage `json:"parametersJsonSchema,omitempty"`
+
+	extra members // that were wrapped
 }
 
 type geminiToolConfig struct {

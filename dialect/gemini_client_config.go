@@ -32,11 +32,13 @@ func (t *geminiClientTranslation) tools() *exchange.Fault {
 				continue
 			}
 			var functions []googleFunction
-			if err := json.Unmarshal(tool[name], &functions); err != nil {
+			var all []members
+			if err := json.Unmarshal(tool[name], &functions); err != nil || json.Unmarshal(tool[name], &all) != nil {
 				return malformed(fmt.Sprintf("tools[%d].functionDeclarations", i), "an array of functions"+why(err))
 			}
-			for _, f := range functions {
+			for k, f := range functions {
 				out := hubTool{Type: "function", Function: hubFunction{Name: f.Name, Description: f.Description, Parameters: given(f.JSONSchema)}}
+				out.Native = besideOf(all[k], "gemini", "name", "description", "parameters", "parametersJsonSchema")
 				if out.Function.Parameters == nil && given(f.Parameters) != nil {
 					out.Function.Parameters = jsonSchema(f.Parameters)
 				}
@@ -57,8 +59,16 @@ func (t *geminiClientTranslation) choice() *exchange.Fault {
 		Mode  string   `json:"mode"`
 		Names []string `json:"allowedFunctionNames"`
 	}
-	if raw := given(all["functionCallingConfig"]); raw != nil && json.Unmarshal(raw, &calling) != nil {
-		return malformed("toolConfig.functionCallingConfig", "an object with a mode")
+	if raw := given(all["functionCallingConfig"]); raw != nil {
+		var more members
+		if json.Unmarshal(raw, &calling) != nil || json.Unmarshal(raw, &more) != nil {
+			return malformed("toolConfig.functionCallingConfig", "an object with a mode")
+		}
+		for name, value := range more {
+			if name != "mode" && name != "allowedFunctionNames" && !isUsual(name, string(value)) {
+				t.lose("toolConfig.functionCallingConfig."+name, value)
+			}
+		}
 	}
 	delete(all, "functionCallingConfig")
 	for name, value := range all {

@@ -58,6 +58,21 @@ func (t *geminiClientTranslation) take(name string) json.RawMessage {
 type googleContent struct {
 	Role  string            `json:"role"`
 	Parts []json.RawMessage `json:"parts"`
+
+	beside *native // its further members
+}
+
+// UnmarshalJSON reads a content with the members that are beside the two that it has.
+func (c *googleContent) UnmarshalJSON(raw []byte) error {
+	type plain googleContent
+	if err := json.Unmarshal(raw, (*plain)(c)); err != nil {
+		return err
+	}
+	var all members
+	if json.Unmarshal(raw, &all) == nil && len(all) > 1 {
+		c.beside = besideOf(all, "gemini", "role", "parts")
+	}
+	return nil
 }
 
 // googlePart is a part as a client sends it: one of its members stands, beside thought and thoughtSignature.
@@ -134,6 +149,9 @@ func (t *geminiClientTranslation) contents() *exchange.Fault {
 		}
 		if fault != nil {
 			return fault
+		}
+		if c.beside != nil && len(t.out.Messages) > 0 {
+			t.out.Messages[len(t.out.Messages)-1].Native = c.beside
 		}
 	}
 	return nil
@@ -237,6 +255,12 @@ func (t *geminiClientTranslation) result(r *googleResult, at string) *exchange.F
 	}
 	text, failed := r.said()
 	m := hubMessage{Role: "tool", ToolCallID: id, Content: text, IsError: failed}
+	if r.WillContinue {
+		m.Native = m.Native.put("gemini", "functionResponse.willContinue", json.RawMessage("true"))
+	}
+	if r.Scheduling != "" {
+		m.Native = m.Native.put("gemini", "functionResponse.scheduling", encode(nil, r.Scheduling))
+	}
 	if len(r.Parts) > 0 {
 		parts := []any{textPart(text, nil)}
 		for k, raw := range r.Parts {
@@ -305,11 +329,11 @@ func (p *googlePart) chat(raw json.RawMessage, known bool) any {
 		return textPart(*p.Text, nil)
 	case p.Inline != nil:
 		if part := p.Inline.chat(p.detail()); part != nil {
-			return *part
+			return p.named(part, "inlineData", p.Inline.Name)
 		}
 	case p.File != nil:
 		if part := p.File.chat(p.detail()); part != nil {
-			return *part
+			return p.named(part, "fileData", p.File.Name)
 		}
 	case p.Call == nil && p.Result == nil: // a signature by itself
 		return nil
@@ -317,12 +341,33 @@ func (p *googlePart) chat(raw json.RawMessage, known bool) any {
 	return wrapped
 }
 
+// named is a part with what a chat completion has no word for: a name, and a resolution that is neither low nor high.
+func (p *googlePart) named(part *hubPart, of, name string) hubPart {
+	switch {
+	case name == "":
+	case part.File != nil: // it has it
+		part.Native = &native{Dialect: "gemini", Also: members{of + ".displayName": encode(nil, name)}}
+	default:
+		part.Native = part.Native.put("gemini", of+".displayName", encode(nil, name))
+	}
+	if part.ImageURL == nil || part.ImageURL.Detail == "" {
+		if resolution := given(p.MediaResolution); resolution != nil {
+			part.Native = part.Native.put("gemini", "mediaResolution", resolution)
+		}
+	}
+	return *part
+}
+
 // detail is how closely the model is to look at an image.
 func (p *googlePart) detail() string {
-	level := strings.ToUpper(string(p.MediaResolution))
-	for _, d := range []string{"LOW", "HIGH"} {
-		if strings.Contains(level, d) {
-			return strings.ToLower(d)
+	var of struct {
+		Level string `json:"level"`
+	}
+	if json.Unmarshal(nullOr(p.MediaResolution), &of) == nil {
+		for name, r := range resolutions {
+			if onlyObject(p.MediaResolution, "level") && of.Level == r.Level {
+				return name
+			}
 		}
 	}
 	return ""
@@ -341,7 +386,7 @@ func (b *googleBlob) chat(detail string) *hubPart {
 	case b.MimeType == "application/pdf":
 		name := b.Name
 		if name == "" {
-			name = "document.pdf" // OpenAI asks for one
+			name = unnamedFile
 		}
 		return &hubPart{Type: "file", File: &chatFile{Name: name, Data: url}}
 	case kind == "text":
@@ -352,6 +397,9 @@ func (b *googleBlob) chat(detail string) *hubPart {
 	}
 	return nil
 }
+
+// unnamedFile is the name of files that come without: OpenAI asks for one.
+const unnamedFile = "document.pdf"
 
 // audioFormats are the formats of audio that chat completions have.
 var audioFormats = map[string]string{"wav": "wav", "x-wav": "wav", "wave": "wav", "mp3": "mp3", "mpeg": "mp3"}

@@ -18,6 +18,13 @@ func (p geminiPart) MarshalJSON() ([]byte, error) {
 	return encoded(plain(p))
 }
 
+// MarshalJSON writes a function, with the members that were wrapped.
+func (f geminiFunction) MarshalJSON() ([]byte, error) {
+	type plain geminiFunction
+	out, err := encoded(plain(f))
+	return withMembers(out, f.extra), err
+}
+
 // geminiConfigName begins the names of wrapped members that are of the generationConfig.
 const geminiConfigName = "generationConfig."
 
@@ -51,36 +58,4 @@ func (t *geminiTranslation) unwrap() *exchange.Fault {
 		delete(t.wrapped, geminiConfigName+"thinkingConfig")
 	}
 	return nil
-}
-
-// rewrapped is the request with the members that were wrapped: those of an object within it in their place there, unless it has such a member.
-func (t *geminiTranslation) rewrapped(out []byte) []byte {
-	within := map[string]members{}
-	for name, value := range t.wrapped {
-		of, inner, _ := strings.Cut(name, ".")
-		if inner == "" {
-			of, inner = "", name
-		}
-		if within[of] == nil {
-			within[of] = members{}
-		}
-		within[of][inner] = value
-	}
-	top := within[""]
-	delete(within, "")
-	out, _ = spliced(out, func(name string, value json.RawMessage) []byte { // it is an object of ours
-		more, is := within[name]
-		if !is {
-			return nil
-		}
-		delete(within, name)
-		return withMembers(slices.Clone(value), more)
-	})
-	for of, more := range within {
-		if top == nil {
-			top = members{}
-		}
-		top[of] = encode(nil, more)
-	}
-	return withMembers(out, top)
 }

@@ -33,7 +33,7 @@ func geminiRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
 	if err != nil {
 		return nil, nil, malformed("body", "valid JSON: "+err.Error())
 	}
-	return t.rewrapped(out), t.losses.dropped(), nil
+	return rewrapped(out, t.wrapped), t.losses.dropped(), nil
 }
 
 // geminiTranslation is one request under way.
@@ -61,6 +61,9 @@ func (t *geminiTranslation) messages() *exchange.Fault {
 		at := fmt.Sprintf("messages[%d]", i)
 		if m.Name != "" && m.Role != "tool" {
 			t.losses.lose(at + ".name")
+		}
+		if m.Native != nil && m.Role != "tool" {
+			t.losses.besideMessage(m, at)
 		}
 		if len(m.Audio) > 0 && string(m.Audio) != "null" {
 			t.losses.lose(at + ".audio")
@@ -167,7 +170,7 @@ func (t *geminiTranslation) answered(m *chatMessage, at string) ([]geminiPart, *
 		if k == 0 && !signed && thinksByLevel(t.in.Model) {
 			part.Signature = unsigned
 		}
-		parts = append(parts, part)
+		parts = append(parts, t.extend(part, call.Native, where, true))
 	}
 	return parts, nil
 }
@@ -209,6 +212,7 @@ func (t *geminiTranslation) toolResult(m *chatMessage, at string) ([]geminiPart,
 		text.WriteString(*p.Text)
 	}
 	result := geminiPart{Response: &geminiToolResult{ID: ownID(m.ToolCallID), Name: name, Response: toolOutput(text.String(), m.IsError)}}
+	result = t.extend(result, m.Native, at, false)
 	return append([]geminiPart{result}, others...), nil
 }
 
@@ -230,7 +234,7 @@ func toolOutput(said string, failed bool) json.RawMessage {
 
 // content carries a message's content over, as parts.
 func (t *geminiTranslation) content(m *chatMessage, at string) ([]geminiPart, *exchange.Fault) {
-	chat, fault := m.parts(at)
+	chat, fault := t.in.parts(m, at)
 	if fault != nil {
 		return nil, fault
 	}
@@ -241,10 +245,18 @@ func (t *geminiTranslation) content(m *chatMessage, at string) ([]geminiPart, *e
 			return nil, fault
 		}
 		if p != nil {
-			parts = append(parts, *p)
+			parts = append(parts, t.extend(*p, chat[k].Native, fmt.Sprintf("%s.content[%d]", at, k), m.Role == "assistant"))
 		}
 	}
 	return parts, nil
+}
+
+// extend adds the members that were wrapped beside what became a part.
+func (t *geminiTranslation) extend(p geminiPart, n *native, at string, answered bool) geminiPart {
+	if extra := t.losses.beside(n, at, answered); len(extra) > 0 {
+		p.raw = rewrapped(encode(nil, p), extra)
+	}
+	return p
 }
 
 // part carries one part over; nil if nothing is left of it.
@@ -255,20 +267,27 @@ func (t *geminiTranslation) part(p *chatPart, at string) (*geminiPart, *exchange
 			return &geminiPart{Text: &said}, nil
 		}
 	case p.Type == "image_url":
-		from, fault := imageSource(p.ImageURL, at)
+		from, detail, fault := t.in.image(p, at)
 		if fault != nil {
 			return nil, fault
 		}
-		return from.gemini(), nil
+		part := from.gemini()
+		if part.Resolution = resolutions[detail]; part.Resolution == nil || !thinksByLevel(t.in.Model) { // those before have one for a request alone
+			part.Resolution = nil
+			t.losses.noteDetail(detail)
+		}
+		return part, nil
 	case p.Type == "file" && p.File != nil && p.File.Data != "":
 		from, ok := dataSource(p.File.Data)
 		if !ok {
 			from = &source{Type: "base64", MediaType: "application/pdf", Data: p.File.Data}
 		}
+		t.noteName(p)
 		return from.gemini(), nil
 	case p.Type == "file" && p.File != nil && strings.Contains(p.File.ID, "://"): // of Google's own files
 		return (&source{URL: p.File.ID}).gemini(), nil
 	case p.Type == "file" && p.File != nil && p.File.URL != "":
+		t.noteName(p)
 		return (&source{URL: p.File.URL}).gemini(), nil
 	case p.Type == "file":
 		t.losses.lose(at + ".file.file_id")
@@ -299,6 +318,16 @@ func (s *source) gemini() *geminiPart {
 	return &geminiPart{File: &geminiFile{mediaTypes[strings.ToLower(path.Ext(place))], s.URL}}
 }
 
+// noteName notes a file's name, which Google's API refuses, unless it is the one that we give to those that have none.
+func (t *geminiTranslation) noteName(p *chatPart) {
+	if name := p.File.Name; name != "" && name != unnamedFile && (p.Native == nil || p.Native.Dialect != t.losses.dialect) {
+		t.losses.note("filename")
+	}
+}
+
+// resolutions are how closely the model is to look, in Google's words.
+var resolutions = map[string]*geminiResolution{"low": {"MEDIA_RESOLUTION_LOW"}, "high": {"MEDIA_RESOLUTION_HIGH"}}
+
 var mediaTypes = map[string]string{
 	".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".gif": "image/gif", ".heic": "image/heic",
 	".pdf": "application/pdf", ".mp3": "audio/mp3", ".wav": "audio/wav", ".mp4": "video/mp4", ".mov": "video/mov", ".webm": "video/webm",
@@ -322,6 +351,7 @@ func (t *geminiTranslation) tools() *exchange.Fault {
 			continue
 		}
 		f := geminiFunction{Name: tool.Function.Name, Description: tool.Function.Description}
+		f.extra = t.losses.beside(tool.Native, fmt.Sprintf("tools[%d]", i), false)
 		if schema := given(tool.Function.Parameters); len(schema) > 0 {
 			var ok bool
 			if f.Parameters, ok = openAPI(schema); !ok {
@@ -334,8 +364,12 @@ func (t *geminiTranslation) tools() *exchange.Fault {
 	if len(all) > 0 {
 		t.out.Tools = append(t.out.Tools, geminiTool{all})
 	}
-	if p := t.in.ParallelToolCalls; p != nil && !*p && len(all) > 1 {
+	switch p := t.in.ParallelToolCalls; {
+	case p == nil || *p || len(all) == 0:
+	case len(all) > 1:
 		t.losses.lose("parallel_tool_calls")
+	default: // that one may be called twice
+		t.losses.note("parallel_tool_calls")
 	}
 	choice, fault := t.in.choice()
 	if fault != nil {
@@ -366,6 +400,9 @@ func (t *geminiTranslation) sampling() (fault *exchange.Fault) {
 	if t.in.N != nil && *t.in.N > 1 {
 		t.config.CandidateCount = *t.in.N
 	}
+	if tier := text(t.in.Rest["service_tier"]); tier == "flex" || tier == "priority" {
+		t.out.Tier = tier
+	}
 	if t.config.ResponseLogprobs = string(t.take("logprobs")) == "true"; t.config.ResponseLogprobs {
 		t.config.Logprobs = t.take("top_logprobs")
 	}
@@ -377,7 +414,7 @@ func (t *geminiTranslation) format() *exchange.Fault {
 	switch f := t.in.ResponseFormat; {
 	case f == nil || f.Type == "text" || f.Type == "":
 	case f.Type == "json_schema" && len(f.Schema.Schema) > 0:
-		t.config.ResponseMimeType, t.config.ResponseSchema = "application/json", f.Schema.Schema
+		t.config.ResponseMimeType, t.config.ResponseSchema = "application/json", f.schema()
 	case f.Type == "json_object":
 		t.config.ResponseMimeType = "application/json"
 	default:
@@ -478,6 +515,6 @@ func (t *geminiTranslation) google() *exchange.Fault {
 
 // rest looks at the members that nothing was made of.
 func (t *geminiTranslation) rest() *exchange.Fault {
-	t.losses.rest(t.in.Rest)
+	t.losses.rest(t.in)
 	return nil
 }

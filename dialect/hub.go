@@ -53,6 +53,7 @@ type hubMessage struct {
 	IsError        bool              `json:"is_error,omitempty"`
 	Extra          json.RawMessage   `json:"extra_content,omitempty"`
 	CacheControl   json.RawMessage   `json:"cache_control,omitempty"`
+	Native         *native           `json:"native,omitempty"`
 }
 
 type hubPart struct {
@@ -62,6 +63,8 @@ type hubPart struct {
 	Audio        *chatAudio      `json:"input_audio,omitempty"`
 	File         *chatFile       `json:"file,omitempty"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
+	Breakpoint   json.RawMessage `json:"prompt_cache_breakpoint,omitempty"`
+	Native       *native         `json:"native,omitempty"`
 }
 
 type hubImage struct {
@@ -75,12 +78,14 @@ type hubCall struct {
 	Function     toolFunction    `json:"function"`
 	Extra        json.RawMessage `json:"extra_content,omitempty"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
+	Native       *native         `json:"native,omitempty"`
 }
 
 type hubTool struct {
 	Type         string          `json:"type"`
 	Function     hubFunction     `json:"function"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
+	Native       *native         `json:"native,omitempty"`
 }
 
 type hubFunction struct {
@@ -145,7 +150,7 @@ func content(parts []any) any {
 	case len(parts) == 0:
 		return nil
 	case len(parts) == 1:
-		if p, ok := parts[0].(hubPart); ok && p.Type == "text" && len(p.CacheControl) == 0 {
+		if p, ok := parts[0].(hubPart); ok && p.Type == "text" && len(p.CacheControl)+len(p.Breakpoint) == 0 && p.Native == nil {
 			return *p.Text
 		}
 	}

@@ -53,34 +53,29 @@ func readBlocks(raw json.RawMessage, at string) ([]messagesBlock, *exchange.Faul
 	return blocks, nil
 }
 
-// has tells whether the block has no members but its type and these.
-func (b *messagesBlock) has(names ...string) bool {
-	return onlyHas(b.members, append(names, "type")...)
-}
-
-// direct tells whether a tool was called by the model itself, not by code that it runs at the provider.
-func (b *messagesBlock) direct() bool {
-	return len(given(b.Caller)) == 0 || kindOf(b.Caller) == "direct"
+// beside wraps the block's members but its type and these; nil if it has no others.
+func (b *messagesBlock) beside(names ...string) (n *native) {
+	return besideOf(b.members, anthropicName, append(names, "type")...)
 }
 
 // part is what becomes of a block in a message's content.
 func (b *messagesBlock) part() any {
 	switch b.Type {
 	case "text":
-		if b.has("text", "cache_control") {
-			return textPart(b.Text, given(b.CacheControl))
-		}
+		part := textPart(b.Text, given(b.CacheControl))
+		part.Native = b.beside("text", "cache_control")
+		return part
 	case "image":
-		if url, ok := b.url("image/"); ok && b.has("source", "cache_control") {
-			return hubPart{Type: "image_url", ImageURL: &hubImage{URL: url}, CacheControl: given(b.CacheControl)}
+		if url, ok := b.url("image/"); ok {
+			return hubPart{Type: "image_url", ImageURL: &hubImage{URL: url}, CacheControl: given(b.CacheControl), Native: b.beside("source", "cache_control")}
 		}
 	case "document":
-		if url, ok := b.url("application/pdf"); ok && b.has("source", "title", "cache_control") {
+		if url, ok := b.url("application/pdf"); ok {
 			file := chatFile{Name: b.Title, URL: url}
 			if strings.HasPrefix(url, "data:") {
 				file.Data, file.URL = url, ""
 			}
-			return hubPart{Type: "file", File: &file, CacheControl: given(b.CacheControl)}
+			return hubPart{Type: "file", File: &file, CacheControl: given(b.CacheControl), Native: b.beside("source", "title", "cache_control")}
 		}
 	}
 	return b.wrap()
@@ -94,7 +89,7 @@ func (b *messagesBlock) wrap() native {
 // url is the source of an image or a document as a URL; data must be of a media type that begins so.
 func (b *messagesBlock) url(media string) (string, bool) {
 	var from source
-	if json.Unmarshal(b.Source, &from) != nil {
+	if json.Unmarshal(b.Source, &from) != nil || !onlyObject(b.Source, "type", "media_type", "data", "url") {
 		return "", false
 	}
 	switch {

@@ -34,6 +34,21 @@ type messagesBody struct {
 type messagesTurn struct {
 	Role    string          `json:"role"`
 	Content json.RawMessage `json:"content"`
+
+	beside *native // its further members
+}
+
+// UnmarshalJSON reads a message with the members that are beside the two that a message has.
+func (m *messagesTurn) UnmarshalJSON(raw []byte) error {
+	type plain messagesTurn
+	if err := json.Unmarshal(raw, (*plain)(m)); err != nil {
+		return err
+	}
+	var all members
+	if json.Unmarshal(raw, &all) == nil && len(all) > 2 {
+		m.beside = besideOf(all, anthropicName, "role", "content")
+	}
+	return nil
 }
 
 // messagesMembers are the members of a request that are said in the words of a chat completion.
@@ -138,6 +153,9 @@ func (t *messagesTranslation) turns() *exchange.Fault {
 		if fault != nil {
 			return fault
 		}
+		if m.beside != nil && len(t.out.Messages) > 0 {
+			t.out.Messages[len(t.out.Messages)-1].Native = m.beside
+		}
 	}
 	return nil
 }
@@ -153,19 +171,13 @@ func (t *messagesTranslation) asked(m *messagesTurn, at string) *exchange.Fault 
 			said = append(said, b.part())
 			continue
 		}
-		if b.has("content", "tool_use_id", "is_error", "cache_control") {
-			parts, fault := t.parts(b.Content, fmt.Sprintf("%s.content[%d].content", at, k))
-			if fault != nil {
-				return fault
-			}
-			result := hubMessage{Role: "tool", ToolCallID: b.ToolUseID, Content: content(parts), IsError: b.IsError, CacheControl: given(b.CacheControl)}
-			if result.Content == nil {
-				result.Content = ""
-			}
-			t.out.Messages = append(t.out.Messages, result)
-		} else {
-			said = append(said, b.wrap())
+		parts, fault := t.parts(b.Content, fmt.Sprintf("%s.content[%d].content", at, k))
+		if fault != nil {
+			return fault
 		}
+		result := hubMessage{Role: "tool", ToolCallID: b.ToolUseID, Content: orEmpty(content(parts)), IsError: b.IsError, CacheControl: given(b.CacheControl)}
+		result.Native = b.beside("content", "tool_use_id", "is_error", "cache_control")
+		t.out.Messages = append(t.out.Messages, result)
 	}
 	if len(said) > 0 || len(blocks) == 0 {
 		t.out.Messages = append(t.out.Messages, hubMessage{Role: "user", Content: orEmpty(content(said))})
@@ -198,8 +210,11 @@ func (t *messagesTranslation) answered(m *messagesTurn, at string) *exchange.Fau
 			out.ThinkingBlocks = append(out.ThinkingBlocks, b.raw)
 		case thought:
 			said = append(said, b.raw)
-		case b.Type == "tool_use" && b.direct() && b.has("id", "name", "input", "cache_control", "caller"):
+		case b.Type == "tool_use":
 			call := hubCall{ID: b.ID, Type: "function", Function: toolFunction{b.Name, compact(b.Input)}, CacheControl: given(b.CacheControl)}
+			if call.Native = b.beside("id", "name", "input", "cache_control", "caller"); len(given(b.Caller)) > 0 && kindOf(b.Caller) != "direct" {
+				call.Native = call.Native.put(anthropicName, "caller", b.Caller) // code that the model runs at the provider
+			}
 			out.ToolCalls = append(out.ToolCalls, call)
 		default:
 			said = append(said, b.part())
@@ -240,15 +255,19 @@ func (t *messagesTranslation) tools() *exchange.Fault {
 		if json.Unmarshal(raw, &members) != nil || json.Unmarshal(raw, &tool) != nil {
 			return malformed(fmt.Sprintf("tools[%d]", i), "a tool: an object with a name and an input_schema")
 		}
-		delete(members, "eager_input_streaming") // in how large pieces its input is streamed
-		if tool.Type != "" && tool.Type != "custom" || !onlyHas(members, "type", "name", "description", "input_schema", "strict", "cache_control") {
+		if tool.Type != "" && tool.Type != "custom" {
 			t.out.Tools = append(t.out.Tools, native{Type: nativeType, Dialect: anthropicName, Tool: raw})
 			continue
 		}
-		t.out.Tools = append(t.out.Tools, hubTool{
-			Type: "function", CacheControl: given(tool.CacheControl),
-			Function: hubFunction{tool.Name, tool.Description, given(tool.Schema), tool.Strict},
-		})
+		out := hubTool{Type: "function", CacheControl: given(tool.CacheControl), Function: hubFunction{tool.Name, tool.Description, given(tool.Schema), tool.Strict}}
+		out.Native = besideOf(members, anthropicName, "type", "name", "description", "input_schema", "strict", "cache_control", "eager_input_streaming")
+		if eager := given(members["eager_input_streaming"]); eager != nil { // in how large pieces its input is streamed
+			if out.Native == nil {
+				out.Native = &native{Dialect: anthropicName}
+			}
+			out.Native.Also = map[string]json.RawMessage{"eager_input_streaming": eager}
+		}
+		t.out.Tools = append(t.out.Tools, out)
 	}
 	return nil
 }
@@ -334,6 +353,17 @@ func (t *messagesTranslation) members() *exchange.Fault {
 			*into = map[string]json.RawMessage{}
 		}
 		(*into)[name] = value
+	}
+	for _, of := range []string{"metadata", "tool_choice"} {
+		var all map[string]json.RawMessage
+		if json.Unmarshal(nullOr(t.in.rest[of]), &all) != nil {
+			continue // it was read
+		}
+		for name, value := range all {
+			if !slices.Contains([]string{"user_id", "type", "name", "disable_parallel_tool_use"}, name) && len(given(value)) > 0 {
+				put(&wrap.Members, of+"."+name, value)
+			}
+		}
 	}
 	for name, value := range t.in.rest {
 		switch {

@@ -58,10 +58,12 @@ func (p *plain) message(m members, i int) {
 		}
 	}
 	delete(m, "cache_control")
+	p.beside(m, at, role == "assistant")
 	var calls []members
 	if json.Unmarshal(m["tool_calls"], &calls) == nil && len(calls) > 0 {
-		for _, call := range calls {
+		for k, call := range calls {
 			delete(call, "cache_control")
+			p.beside(call, fmt.Sprintf("%s.tool_calls[%d]", at, k), true)
 			if _, has := call["extra_content"]; has {
 				p.losses.note("thought_signature")
 				delete(call, "extra_content")
@@ -83,6 +85,7 @@ func (p *plain) parts(parts []members, role, at string) any {
 	var kept []any
 	for k, part := range parts {
 		delete(part, "cache_control")
+		p.beside(part, fmt.Sprintf("%s.content[%d]", at, k), role == "assistant")
 		switch kind := text(part["type"]); {
 		case kind == nativeType:
 			p.losses.lose(fmt.Sprintf("%s.content[%d].%s", at, k, kindOf(part["block"])))
@@ -91,8 +94,8 @@ func (p *plain) parts(parts []members, role, at string) any {
 		case kind == "file":
 			var file chatFile
 			if json.Unmarshal(part["file"], &file) == nil {
-				if file.Name == "" { // it must have one
-					file.Name = "document.pdf"
+				if file.Name == "" {
+					file.Name = unnamedFile
 				}
 				if file.URL != "" {
 					p.losses.lose(fmt.Sprintf("%s.content[%d].file_url", at, k))
@@ -117,6 +120,15 @@ func (p *plain) parts(parts []members, role, at string) any {
 	return kept
 }
 
+// beside takes what was wrapped beside the members of an object out of it.
+func (p *plain) beside(of members, at string, answered bool) {
+	var n *native
+	if raw, has := of["native"]; has && json.Unmarshal(raw, &n) == nil {
+		p.losses.beside(n, at, answered)
+		delete(of, "native")
+	}
+}
+
 // showPictures adds a message with what tools have shown.
 func (p *plain) showPictures() {
 	if len(p.pictures) == 0 {
@@ -139,6 +151,7 @@ func (p *plain) tools() {
 			continue
 		}
 		delete(tool, "cache_control")
+		p.beside(tool, fmt.Sprintf("tools[%d]", i), false)
 		kept = append(kept, tool)
 	}
 	if p.members["tools"] = encode(nil, kept); len(kept) == 0 { // a choice among none is refused

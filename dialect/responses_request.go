@@ -118,6 +118,21 @@ type inputItem struct {
 	Args    string          `json:"arguments"`
 	Output  json.RawMessage `json:"output"`
 	Sealed  *string         `json:"encrypted_content"`
+
+	members members
+}
+
+// itemMembers are the members of items that are carried over, or that say nothing to a model: what is stored nowhere needs no id, and a result is that
+// of the call with its call_id.
+var itemMembers = []string{"type", "role", "content", "call_id", "name", "arguments", "output", "encrypted_content", "id", "status"}
+
+// beside wraps the item's further members.
+func (i *inputItem) beside() *native {
+	n := besideOf(i.members, "responses", itemMembers...)
+	if n != nil && kindOf(n.Members["caller"]) == "direct" { // as without it
+		delete(n.Members, "caller")
+	}
+	return n
 }
 
 // item carries one item over. What the model has said in one turn (reasoning, text, calls) are several items here, but one message there.
@@ -126,12 +141,13 @@ func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fa
 	if err := json.Unmarshal(raw, &item); err != nil {
 		return malformed(at, "an item of the Responses API"+why(err))
 	}
+	_ = json.Unmarshal(raw, &item.members) // it is an object
 	switch item.Type {
 	case "", "message":
 		return t.message(&item, at)
 	case "function_call":
 		turn := t.turn()
-		turn.ToolCalls = append(turn.ToolCalls, hubCall{ID: item.CallID, Type: "function", Function: toolFunction{item.Name, item.Args}})
+		turn.ToolCalls = append(turn.ToolCalls, hubCall{ID: item.CallID, Type: "function", Function: toolFunction{item.Name, item.Args}, Native: item.beside()})
 	case "function_call_output":
 		content, fault := t.content(item.Output, at+".output")
 		if fault != nil {
@@ -141,7 +157,7 @@ func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fa
 			content = ""
 		}
 		t.endTurn()
-		t.out.Messages = append(t.out.Messages, hubMessage{Role: "tool", ToolCallID: item.CallID, Content: content})
+		t.out.Messages = append(t.out.Messages, hubMessage{Role: "tool", ToolCallID: item.CallID, Content: content, Native: item.beside()})
 	case "reasoning":
 		t.thought(&item, raw)
 	case "item_reference":
@@ -164,6 +180,9 @@ func (t *responsesTranslation) message(item *inputItem, at string) *exchange.Fau
 			turn = t.turn()
 		}
 		turn.Content = joined(turn.Content, content)
+		for name, value := range item.beside().all() {
+			turn.Native = turn.Native.put("responses", name, value)
+		}
 		return nil
 	}
 	if !slices.Contains([]string{"user", "system", "developer"}, item.Role) {
@@ -173,7 +192,7 @@ func (t *responsesTranslation) message(item *inputItem, at string) *exchange.Fau
 	if content == nil {
 		content = ""
 	}
-	t.out.Messages = append(t.out.Messages, hubMessage{Role: item.Role, Content: content})
+	t.out.Messages = append(t.out.Messages, hubMessage{Role: item.Role, Content: content, Native: item.beside()})
 	return nil
 }
 
@@ -265,6 +284,8 @@ type inputPart struct {
 	FileURL  string     `json:"file_url"`
 	Name     string     `json:"filename"`
 	Audio    *chatAudio `json:"input_audio"`
+
+	Breakpoint json.RawMessage `json:"prompt_cache_breakpoint"`
 }
 
 // content carries a content over: a string, null or parts.
@@ -297,19 +318,27 @@ func (t *responsesTranslation) part(p *inputPart, raw json.RawMessage) any {
 	if p.FileID != nil {
 		id = *p.FileID
 	}
+	var out hubPart
+	known := []string{"type", "prompt_cache_breakpoint"}
 	switch {
 	case p.Type == "input_text" || p.Type == "output_text" || p.Type == "text" || p.Type == "summary_text":
-		return textPart(p.Text, nil)
+		out, known = textPart(p.Text, nil), append(known, "text")
 	case p.Type == "refusal":
-		return textPart(p.Refusal, nil)
+		out, known = textPart(p.Refusal, nil), append(known, "refusal")
 	case p.Type == "input_image" && p.ImageURL != "":
-		return hubPart{Type: "image_url", ImageURL: &hubImage{URL: p.ImageURL, Detail: p.Detail}}
+		out, known = hubPart{Type: "image_url", ImageURL: &hubImage{URL: p.ImageURL, Detail: p.Detail}}, append(known, "image_url", "detail")
 	case p.Type == "input_file" && p.FileData+p.FileURL+id != "":
-		return hubPart{Type: "file", File: &chatFile{Name: p.Name, Data: p.FileData, URL: p.FileURL, ID: id}}
+		out = hubPart{Type: "file", File: &chatFile{Name: p.Name, Data: p.FileData, URL: p.FileURL, ID: id}}
+		known = append(known, "filename", "file_data", "file_url", "file_id")
 	case p.Type == "input_audio" && p.Audio != nil:
-		return hubPart{Type: "input_audio", Audio: p.Audio}
+		out, known = hubPart{Type: "input_audio", Audio: p.Audio}, append(known, "input_audio")
+	default:
+		return t.nativePart(raw)
 	}
-	return t.nativePart(raw)
+	var all members
+	_ = json.Unmarshal(raw, &all) // it was read
+	out.Breakpoint, out.Native = given(p.Breakpoint), besideOf(all, "responses", known...)
+	return out
 }
 
 // functionTool is a tool that the client itself runs.
@@ -341,6 +370,9 @@ func (t *responsesTranslation) tools() *exchange.Fault {
 		if tool.Description != nil {
 			out.Function.Description = *tool.Description
 		}
+		var all members
+		_ = json.Unmarshal(raw, &all) // it was read
+		out.Native = besideOf(all, "responses", "type", "name", "description", "parameters", "strict")
 		t.out.Tools = append(t.out.Tools, out)
 	}
 	return nil
@@ -406,10 +438,14 @@ func (t *responsesTranslation) format() *exchange.Fault {
 	if err := json.Unmarshal(raw, &text); err != nil {
 		return malformed("text", "an object with a format"+why(err))
 	}
+	t.loseOthers("text", raw, "verbosity", "format")
 	t.out.Verbosity = given(text.Verbosity)
 	switch f := text.Format; {
 	case f == nil || f.Type == "text" || f.Type == "":
 	case f.Type == "json_schema" && given(f.Schema) != nil:
+		var whole members
+		_ = json.Unmarshal(raw, &whole) // it was read
+		t.loseOthers("text.format", whole["format"], "type", "name", "description", "schema", "strict")
 		t.out.ResponseFormat = &hubFormat{"json_schema", &hubSchema{f.Name, f.Description, f.Schema, f.Strict}}
 	case f.Type == "json_object":
 		t.out.ResponseFormat = &hubFormat{Type: f.Type}
@@ -434,6 +470,7 @@ func (t *responsesTranslation) reasoning() *exchange.Fault {
 	if err := json.Unmarshal(raw, &reasoning); err != nil {
 		return malformed("reasoning", "an object with an effort"+why(err))
 	}
+	t.loseOthers("reasoning", raw, "effort", "summary", "generate_summary")
 	if reasoning.Effort != nil {
 		t.out.ReasoningEffort = *reasoning.Effort
 	}
@@ -453,7 +490,7 @@ func (t *responsesTranslation) include() *exchange.Fault {
 
 // unheededByResponses are members that change no answer: nothing is stored, metadata comes back with the answer, nothing is obfuscated, and
 // only a provider's own tools count towards max_tool_calls.
-var unheededByResponses = []string{"store", "metadata", "stream_options", "max_tool_calls"}
+var unheededByResponses = []string{"store", "metadata", "stream_options", "max_tool_calls", "prompt_cache_options"}
 
 // remains wraps the members that nothing was made of, for the target to say what becomes of them.
 func (t *responsesTranslation) remains() {
@@ -462,6 +499,15 @@ func (t *responsesTranslation) remains() {
 		if !usual && !slices.Contains(unheededByResponses, name) {
 			t.lose(name, value)
 		}
+	}
+}
+
+// loseOthers leaves the members of an object but those that are named to targets that know them.
+func (t *responsesTranslation) loseOthers(of string, raw json.RawMessage, named ...string) {
+	var all members
+	_ = json.Unmarshal(raw, &all) // it was read
+	for name, value := range besideOf(all, "responses", named...).all() {
+		t.lose(of+"."+name, value)
 	}
 }
 

@@ -1,0 +1,72 @@
+package dialect
+
+import (
+	"slices"
+	"strconv"
+)
+
+// silence is members that are left out without a word, and why that loses nothing.
+type silence struct {
+	client  string // "" is any
+	target  string // "" is any
+	members []string
+	why     string
+}
+
+var silent = []silence{
+	{why: "It is written in the URL of the target.", members: []string{"stream"}},
+	{why: "Nothing is stored, and a file of a batch or a bill has no place for it; metadata comes back with an answer of the Responses API.", members: []string{"store", "metadata", "labels"}},
+	{why: "It says how a stream is padded and that usage is to be told, which the gateway sees to.", members: []string{"stream_options"}},
+	{why: "It is a hint for the provider's cache, which changes no answer.", members: []string{
+		"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "cache_control", "tools[function].cache_control", "tools[custom].cache_control",
+		"messages[tool].cache_control", "messages[user].cache_control", "system[text].cache_control", "messages[system].content[text].cache_control",
+		"messages[user].content[text].cache_control", "messages[user].content[tool_result].cache_control", "messages[assistant].content[tool_use].cache_control",
+		"messages[user].content[image base64].cache_control", "messages[user].content[document base64].cache_control",
+		"messages[system].content[text].prompt_cache_breakpoint", "messages[user].content[text].prompt_cache_breakpoint", "messages[user].content[file].prompt_cache_breakpoint",
+		"messages[user].content[image_url].prompt_cache_breakpoint", "messages[user].content[input_audio].prompt_cache_breakpoint",
+		"input[user].content[input_text].prompt_cache_breakpoint", "input[user].content[input_image].prompt_cache_breakpoint", "input[user].content[input_file].prompt_cache_breakpoint",
+	}},
+	{why: "It tells the provider's own people who asks; Anthropic alone has a place for it, `metadata.user_id`, where `user` goes before `safety_identifier`.", members: []string{"user", "safety_identifier"}},
+	{why: "Which tier serves changes no answer; the one that did is told with it, and is what is paid for.", members: []string{"service_tier", "serviceTier"}},
+	{why: "The target takes no other form of it.", members: []string{
+		"tool_choice.type", "tool_choice.allowed_tools.tools[function].type", "tools[function].type", "tools[custom].type", "messages[assistant].tool_calls[function].type",
+		"messages[assistant].tool_calls[function].index", "systemInstruction.role", "contents[user].role", "input[user].type", "input[developer].type", "input[assistant].type",
+	}},
+	{why: "It is the name of a schema, and no part of what a model sees.", members: []string{"response_format.json_schema.name", "text.format.name"}},
+	{why: "The target keeps to the schema in any case, or, where a tool must be called, to that of the tool.", members: []string{
+		"response_format.json_schema.strict", "text.format.strict", "tools[function].function.strict", "tools[function].strict", "tools[custom].strict",
+	}},
+	{why: "The thought's signature holds it, and goes along.", client: "openai", target: "gemini", members: []string{"messages[assistant].reasoning_content"}},
+	{why: "It says in how large pieces a tool's input is streamed.", members: []string{"tools[custom].eager_input_streaming"}},
+	{why: "It is about how thoughts are shown, which is seen to when the answer comes; a model does not think otherwise for it.", members: []string{
+		"thinking.display", "generationConfig.thinkingConfig.includeThoughts", "reasoning.summary",
+	}},
+	{why: "A thought as Google shows it is for people; what the model must get back is signed.", client: "gemini", members: []string{"contents[model].parts[text]"}},
+	{why: "It is the client's own, and Google shows it to no model.", client: "gemini", members: []string{"contents[user].parts[text].partMetadata"}},
+	{why: "It is told by the call that it belongs to.", members: []string{"contents[user].parts[functionResponse].functionResponse.name", "input[function_call_output].name"}},
+	{why: "It is the id or the state of something that a provider has stored; what it holds goes along whole.", client: "responses", members: []string{
+		"input[assistant].id", "input[assistant].status", "input[function_call].id", "input[function_call].status", "input[function_call_output].id", "input[function_call_output].status",
+	}},
+	{why: "`direct` is what is usual: the model itself has called.", client: "responses", members: []string{"input[function_call].caller", "input[function_call_output].caller"}},
+	{why: "What can be included is sent anyway, or belongs to tools that a provider runs; `message.output_text.logprobs` asks for log probabilities.", client: "responses", members: []string{"include"}},
+	{why: "It bounds the calls of tools that a provider runs.", client: "responses", members: []string{"max_tool_calls"}},
+	{why: "It goes with the part that holds it, which is named.", target: "openai", members: []string{
+		"messages[assistant].content[server_tool_use].id", "messages[assistant].content[server_tool_use].input", "messages[assistant].content[server_tool_use].name",
+		"messages[user].content[tool_result].content[tool_reference].tool_name", "contents[user].parts[fileData application/pdf].fileData.displayName", "input[web_search_call].action", "input[web_search_call].id", "input[web_search_call].status",
+	}},
+}
+
+// mark is how a table tells of it.
+func (s *silence) mark() string {
+	return strconv.Itoa(slices.IndexFunc(silent, func(o silence) bool { return o.why == s.why }) + 1)
+}
+
+func silenced(client, member, target string) *silence {
+	for i := range silent {
+		s := &silent[i]
+		if (s.client == "" || s.client == client) && (s.target == "" || s.target == target) && slices.Contains(s.members, member) {
+			return s
+		}
+	}
+	return nil
+}
