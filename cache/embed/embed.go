@@ -9,7 +9,11 @@
 // (cache/train), and the verifier. Models are made by cache/train; MODEL.md tells from what.
 package embed
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+	"unsafe"
+)
 
 // Dim is how many numbers a vector has.
 const Dim = 128
@@ -39,26 +43,58 @@ func Dot(a, b *Vector) int32 {
 func (m *Model) Embed(text string, out *Vector) {
 	var (
 		total   sum
+		terms   [mostTerms]term
+		n       int
 		scratch [maxFeatures]Feature
 		reader  = newReader(&m.Vocabulary, text)
 	)
 	for reader.next() {
 		for _, f := range reader.features(scratch[:0]) {
-			total.add(&m.rows[f.Row], int64(m.weights[f.Row])/int64(f.Share))
+			if n == len(terms) {
+				total.add(terms[:n])
+				n = 0
+			}
+			terms[n] = term{&m.rows[f.Row], uint64(m.weights[f.Row]) / uint64(f.Share)}
+			n++
 		}
 	}
+	total.add(terms[:n])
 	total.direction(out)
 }
 
 // sum adds up weighted rows. 64 bits hold more of them than a request may have bytes.
 type sum [Dim]int64
 
-func (s *sum) add(row *Vector, weight int64) {
-	for i := 0; i < Dim; i += 4 {
-		s[i] += int64(row[i]) * weight
-		s[i+1] += int64(row[i+1]) * weight
-		s[i+2] += int64(row[i+2]) * weight
-		s[i+3] += int64(row[i+3]) * weight
+// term is a row with its weight, which has 16 bits.
+type term struct {
+	row    *Vector
+	weight uint64
+}
+
+// mostTerms are few enough for their sum to fit into 32 bits: each is less than 2²⁴.
+const mostTerms = 128
+
+// add adds weighted rows. One multiplication makes two products: every coordinate is taken as 128 more, so that none is negative, and stands 32
+// bits from the next but three.
+func (s *sum) add(terms []term) {
+	const lanes, signs = 0x000000ff_000000ff, 0x80808080_80808080
+	var more int64
+	for _, t := range terms {
+		more += 128 * int64(t.weight)
+	}
+	for i := 0; i < Dim; i += 8 {
+		var s0, s1, s2, s3 uint64
+		for _, t := range terms {
+			x := binary.LittleEndian.Uint64((*[Dim]byte)(unsafe.Pointer(t.row))[i:]) ^ signs
+			s0 += x & lanes * t.weight
+			s1 += x >> 8 & lanes * t.weight
+			s2 += x >> 16 & lanes * t.weight
+			s3 += x >> 24 & lanes * t.weight
+		}
+		for k, both := range [...]uint64{s0, s1, s2, s3} {
+			s[i+k] += int64(uint32(both)) - more
+			s[i+k+4] += int64(both>>32) - more
+		}
 	}
 }
 

@@ -80,9 +80,8 @@ type comparison struct {
 	a, b       *Side
 	inA, inB   [maxTokens]int16 // for each token, where the other side has the same word; -1 if nowhere
 	stems      [2][maxTokens]bool
-	lcs        [2][maxTokens + 1]int16
-	best       [maxTokens]float32
-	positions  [maxTokens]int16
+	best       [2][maxTokens]int32 // for each token that the other side has not, its dot product with the nearest there
+	packed     [maxTokens]embed.Packed
 	unmatched  [2][maxTokens]int16
 	unmatchedN [2]int
 }
@@ -115,8 +114,10 @@ func (c *comparison) match() {
 		c.inB[j], c.stems[1][j] = -1, false
 	}
 	for i := range c.a.tokens {
+		hash, stem := c.a.tokens[i].hash, c.a.tokens[i].stem
 		for j := range c.b.tokens {
-			if c.a.tokens[i].hash == c.b.tokens[j].hash {
+			t := &c.b.tokens[j]
+			if t.hash == hash {
 				if c.inA[i] < 0 {
 					c.inA[i] = int16(j)
 				}
@@ -124,7 +125,7 @@ func (c *comparison) match() {
 					c.inB[j] = int16(i)
 				}
 			}
-			if c.a.tokens[i].stem == c.b.tokens[j].stem {
+			if t.stem == stem {
 				c.stems[0][i], c.stems[1][j] = true, true
 			}
 		}
@@ -182,7 +183,7 @@ func (c *comparison) overlaps(f *Features) {
 	f[stemOverlap] = ratio(stems, stemsEither)
 	f[sharedContent], f[sharedRarest] = stems/2, rarest
 	f[pairOverlap] = c.pairs()
-	f[gramOverlap] = jaccard(c.a.grams, c.b.grams)
+	f[gramOverlap] = c.a.grams.overlap(&c.b.grams)
 }
 
 // pairs is how many of the neighbouring words of a are neighbours in b too.
@@ -206,64 +207,6 @@ func (c *comparison) pairs() float32 {
 	return both / (float32(len(a)+len(b)-2) - both)
 }
 
-// alignments measures how well the words of one side are meant by the other, where they are not repeated.
-func (c *comparison) alignments(f *Features) {
-	var mean, unmatched, worst, heaviest, lost [2]float32
-	for side := range 2 {
-		s, other := c.a, c.b
-		in := c.inA[:]
-		if side == 1 {
-			s, other = other, s
-			in = c.inB[:]
-		}
-		var sum, weight float32
-		worst[side], unmatched[side] = 1, 1
-		var unmatchedSum, unmatchedWeight float32
-		for i := range s.tokens {
-			t := &s.tokens[i]
-			c.best[i] = 1
-			if in[i] < 0 {
-				c.best[i] = closest(t, other)
-			}
-			sum += t.idf * c.best[i]
-			weight += t.idf
-			if t.stop || c.stems[side][i] {
-				continue
-			}
-			best := c.best[i]
-			unmatchedSum += t.idf * best
-			unmatchedWeight += t.idf
-			worst[side] = min(worst[side], best)
-			heaviest[side] = max(heaviest[side], t.idf*(1-best))
-			lost[side] += t.idf * (1 - best)
-		}
-		mean[side] = ratio(sum, weight)
-		if unmatchedWeight > 0 {
-			unmatched[side] = unmatchedSum / unmatchedWeight
-		}
-		f[allUnmatched] += unmatchedWeight
-	}
-	f[leastAligned], f[mostAligned] = order2(mean[0], mean[1])
-	f[leastUnmatched], f[mostUnmatched] = order2(unmatched[0], unmatched[1])
-	f[leastWorst], f[mostWorst] = order2(worst[0], worst[1])
-	f[leastHeaviest], f[mostHeaviest] = order2(heaviest[0], heaviest[1])
-	f[leastLost], f[mostLost] = order2(lost[0], lost[1])
-	f[fewerUnmatched], f[moreUnmatched] = order2(float32(c.unmatchedN[0]), float32(c.unmatchedN[1]))
-	f[opposites] = c.opposites()
-}
-
-// closest is the cosine of a word to the nearest of the other side.
-func closest(t *token, other *Side) float32 {
-	best := float32(0)
-	for j := range other.tokens {
-		if other.tokens[j].stop && !t.stop {
-			continue
-		}
-		best = max(best, embed.Cosine(&t.vector, &other.tokens[j].vector))
-	}
-	return min(best, 1)
-}
-
 // opposites counts words of one side whose antonym stands on the other.
 func (c *comparison) opposites() float32 {
 	var n float32
@@ -285,24 +228,3 @@ func ratio(a, b float32) float32 {
 }
 
 func order2(a, b float32) (float32, float32) { return min(a, b), max(a, b) }
-
-// jaccard compares two ascending sets.
-func jaccard(a, b []uint32) float32 {
-	both, i, j := 0, 0, 0
-	for i < len(a) && j < len(b) {
-		switch {
-		case a[i] == b[j]:
-			both++
-			i++
-			j++
-		case a[i] < b[j]:
-			i++
-		default:
-			j++
-		}
-	}
-	if all := len(a) + len(b) - both; all > 0 {
-		return float32(both) / float32(all)
-	}
-	return 0
-}

@@ -5,33 +5,65 @@ import "strings"
 // lexicon is what the verifier knows of English words by heart: those that turn a meaning round and those that carry none. It is short on
 // purpose; what can be learned is learned. Texts in other languages find nothing in it and are judged by the rest.
 type lexicon struct {
-	words     map[uint64]word
-	opposites map[uint64][]uint64 // by hash of the stem
+	words     table[word]     // by hash
+	opposites table[[]uint64] // by hash of the stem
 }
 
 type word struct {
 	stop, negation, question bool
+	role                     bool // it matters who or what stands after it
 	date, tongue, unit       bool
 	same                     uint64 // what the word stands for, so that "jan" is "january"
 	number                   uint64 // hash of the digits that the word spells, 0 if none
 }
 
-func (l *lexicon) look(hash uint64) word { return l.words[mix(hash)] }
+// table is a map from hashes that takes less time to find that something is not in it, as most words are not. No hash is 0.
+type table[T any] struct {
+	keys   []uint64
+	values []T
+}
+
+func newTable[T any](of map[uint64]T) (t table[T]) {
+	size := 1
+	for size < 4*len(of) {
+		size *= 2
+	}
+	t.keys, t.values = make([]uint64, size), make([]T, size)
+	for key, value := range of {
+		at := int(key) & (size - 1)
+		for t.keys[at] != 0 {
+			at = (at + 1) & (size - 1)
+		}
+		t.keys[at], t.values[at] = key, value
+	}
+	return t
+}
+
+// look returns the value of a key, and the zero value for a key that has none.
+func (t *table[T]) look(key uint64) (value T) {
+	for at := int(key) & (len(t.keys) - 1); t.keys[at] != 0; at = (at + 1) & (len(t.keys) - 1) {
+		if t.keys[at] == key {
+			return t.values[at]
+		}
+	}
+	return value
+}
 
 func newLexicon() *lexicon {
-	l := &lexicon{words: map[uint64]word{}, opposites: map[uint64][]uint64{}}
+	words, opposites := map[uint64]word{}, map[uint64][]uint64{}
 	each := func(list string, set func(w *word, same uint64)) {
 		for _, group := range strings.Fields(list) {
 			names := strings.Split(group, "/")
 			for _, name := range names {
 				h := hashWord(name)
-				w := l.words[h]
+				w := words[h]
 				set(&w, hashWord(names[0]))
-				l.words[h] = w
+				words[h] = w
 			}
 		}
 	}
 	each(stopWords, func(w *word, _ uint64) { w.stop = true })
+	each(roles, func(w *word, _ uint64) { w.role = true })
 	each(negations, func(w *word, _ uint64) { w.negation = true })
 	each(questionWords, func(w *word, _ uint64) { w.question = true })
 	each(dateWords, func(w *word, same uint64) { w.date, w.same = true, same })
@@ -39,17 +71,17 @@ func newLexicon() *lexicon {
 	each(units, func(w *word, same uint64) { w.unit, w.same = true, same })
 	for i, names := range strings.Fields(numerals) {
 		for name := range strings.SplitSeq(names, "/") {
-			w := l.words[hashWord(name)]
+			w := words[hashWord(name)]
 			w.number = hashWord(numeralDigits[i])
-			l.words[hashWord(name)] = w
+			words[hashWord(name)] = w
 		}
 	}
 	for _, pair := range strings.Fields(antonyms) {
 		left, right, _ := strings.Cut(pair, "/")
 		a, b := stemOfWord(left), stemOfWord(right)
-		l.opposites[a], l.opposites[b] = append(l.opposites[a], b), append(l.opposites[b], a)
+		opposites[a], opposites[b] = append(opposites[a], b), append(opposites[b], a)
 	}
-	return l
+	return &lexicon{newTable(words), newTable(opposites)}
 }
 
 func stemOfWord(w string) uint64 {
@@ -69,6 +101,10 @@ explain wondering`
 const negations = `not no never none neither nor without cannot can't don't doesn't didn't isn't aren't wasn't weren't won't wouldn't shouldn't
 couldn't haven't hasn't hadn't mustn't needn't dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt havent hasnt cant nobody nothing nowhere
 except excluding exclude unless non hardly lacking`
+
+// roles are words after which it matters who or what stands.
+const roles = `from to in on at with about through before after than over under into onto by versus vs against between instead for of above below behind
+without`
 
 const questionWords = `how what why who when where which whose whom`
 

@@ -93,7 +93,7 @@ func (s *Side) unitAfter(v *Verifier, i int) uint64 {
 		}
 		return 0
 	}
-	if w := v.lexicon.look(s.scratch[i+1].Hash); w.unit {
+	if w := v.lexicon.words.look(mix(s.scratch[i+1].Hash)); w.unit {
 		return w.same
 	}
 	return 0
@@ -111,6 +111,9 @@ func (s *Side) signBefore(start int) uint64 {
 // readLiterals collects what must be repeated to the letter: identifiers, quoted text and code.
 func (s *Side) readLiterals() {
 	for word := range strings.FieldsSeq(s.text) {
+		if plain(word) {
+			continue
+		}
 		word = strings.TrimFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		if name := identifier(word); name != 0 {
 			s.names = append(s.names, name)
@@ -118,6 +121,38 @@ func (s *Side) readLiterals() {
 	}
 	s.quotes = s.readQuotes()
 }
+
+// plain tells of a word in ASCII that it has no digit and no mark that makes an identifier.
+func plain(word string) bool {
+	for i := range len(word) {
+		if c := byteKinds[word[i]]; c&identifying != 0 || word[i] == '.' && i+1 < len(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// byteKinds tells what a byte may be part of.
+var byteKinds = func() (kinds [256]uint8) {
+	for c := range kinds {
+		if c >= utf8.RuneSelf || strings.IndexByte("0123456789@/\\_", byte(c)) >= 0 {
+			kinds[c] |= identifying
+		}
+		if strings.IndexByte("{}[]<>=;|\\^~*+_", byte(c)) >= 0 {
+			kinds[c] |= coding
+		}
+		if c == '"' || c == 0xc2 || c == 0xe2 { // the first bytes of “ and «
+			kinds[c] |= quoting
+		}
+	}
+	return kinds
+}()
+
+const (
+	identifying = 1 << iota // identifiers; bytes beyond ASCII may be
+	coding                  // code
+	quoting                 // marks that open a quote
+)
 
 // identifier hashes a word that has digits and letters, or an @ or a path in it, without its hyphens; 0 for other words.
 func identifier(word string) uint64 {
@@ -151,6 +186,9 @@ func identifier(word string) uint64 {
 // readQuotes digests what stands in double quotes; apostrophes are not quotes.
 func (s *Side) readQuotes() uint64 {
 	var sum uint64
+	if !s.has(quoting) {
+		return 0
+	}
 	rest := s.text
 	for {
 		start := strings.IndexAny(rest, `"“«`)
@@ -169,6 +207,15 @@ func (s *Side) readQuotes() uint64 {
 	}
 }
 
+func (s *Side) has(kind uint8) bool {
+	for i := range len(s.text) {
+		if byteKinds[s.text[i]]&kind != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // readMarks digests code: what stands in backticks, and the signs that prose has no use for, in their order.
 func (s *Side) readMarks() {
 	h, signs := uint64(14695981039346656037), 0
@@ -179,7 +226,7 @@ func (s *Side) readMarks() {
 		case c == '`':
 			inside = !inside
 			signs++
-		case inside || strings.IndexByte("{}[]<>=;|\\^~*+_", c) >= 0:
+		case inside || byteKinds[c]&coding != 0:
 			h = (h ^ uint64(c)) * 1099511628211
 			signs++
 		}
@@ -192,7 +239,9 @@ func (s *Side) readMarks() {
 func (s *Side) readScript() {
 	var counts [otherScript + 1]int
 	for _, r := range s.text {
-		if unicode.IsLetter(r) {
+		if 'a' <= r|0x20 && r|0x20 <= 'z' {
+			counts[latin]++
+		} else if r >= utf8.RuneSelf && unicode.IsLetter(r) {
 			counts[scriptOf(r)]++
 		}
 	}

@@ -1,6 +1,7 @@
 package pair
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ func (c *comparison) rephrased(f *Features) bool {
 			in = c.inB[:]
 		}
 		for i := range side.tokens {
-			if in[i] < 0 && slices.Contains(roles, mix(side.tokens[i].hash)) {
+			if in[i] < 0 && side.tokens[i].role {
 				return false
 			}
 		}
@@ -96,20 +97,11 @@ func sameSet(a, b []uint64) bool {
 	return true
 }
 
-// roles are words after which it matters who or what stands.
-var roles = func() []uint64 {
-	var hashes []uint64
-	for w := range strings.FieldsSeq("from to in on at with about through before after than over under into onto by versus vs against between instead for of above below behind without") {
-		hashes = append(hashes, hashWord(w))
-	}
-	return hashes
-}()
-
 // rolesSwapped tells whether a word with a role has another filler in each question although both name both fillers: from Oslo to Rome and
 // from Rome to Oslo. Names that change places around other words count too.
 func (c *comparison) rolesSwapped() bool {
 	for i := range c.a.tokens {
-		if !slices.Contains(roles, mix(c.a.tokens[i].hash)) {
+		if !c.a.tokens[i].role {
 			continue
 		}
 		filler := c.a.filler(i)
@@ -173,7 +165,7 @@ func (c *comparison) explained(i int) bool {
 		return false
 	}
 	p, q := &c.a.tokens[i-1], &c.b.tokens[c.inA[i]-1]
-	return p.hash == q.hash && slices.Contains(roles, mix(p.hash))
+	return p.hash == q.hash && p.role
 }
 
 // shape measures openings, endings and lengths.
@@ -207,7 +199,7 @@ func (c *comparison) sequence(f *Features) {
 		suffix++
 	}
 	f[prefixShare], f[suffixShare] = ratio(float32(prefix), f[longer]), ratio(float32(suffix), f[longer])
-	f[substitution] = replaced(a[prefix:len(a)-suffix], b[prefix:len(b)-suffix], prefix+suffix)
+	f[substitution] = c.replaced(prefix, suffix)
 	f[order] = c.common()
 	last := int16(-1)
 	for i := range a {
@@ -222,8 +214,9 @@ func (c *comparison) sequence(f *Features) {
 }
 
 // replaced is how far apart two short stretches are that differ between questions otherwise equal; 0 if they are not of that kind.
-func replaced(a, b []token, equal int) float32 {
-	if equal < 2 || len(a) == 0 || len(b) == 0 || len(a) > 3 || len(b) > 3 {
+func (c *comparison) replaced(prefix, suffix int) float32 {
+	a, b := c.a.tokens[prefix:len(c.a.tokens)-suffix], c.b.tokens[prefix:len(c.b.tokens)-suffix]
+	if prefix+suffix < 2 || len(a) == 0 || len(b) == 0 || len(a) > 3 || len(b) > 3 {
 		return 0
 	}
 	tells := func(t token) bool { return !t.stop && !t.digit }
@@ -237,7 +230,7 @@ func replaced(a, b []token, equal int) float32 {
 		}
 		best := float32(0)
 		for j := range b {
-			best = max(best, embed.Cosine(&a[i].vector, &b[j].vector))
+			best = max(best, embed.Cosine(&c.a.vectors[prefix+i], &c.b.vectors[prefix+j]))
 		}
 		least = min(least, best)
 	}
@@ -246,39 +239,35 @@ func replaced(a, b []token, equal int) float32 {
 
 // common is the longest common subsequence of the words that both have, as a share of the shorter list of them.
 func (c *comparison) common() float32 {
-	na := 0
-	for i := range c.a.tokens {
-		if c.inA[i] >= 0 {
-			c.positions[na] = int16(i)
-			na++
-		}
-	}
-	nb := 0
-	for j := range c.b.tokens {
-		if c.inB[j] >= 0 {
-			c.best[nb] = float32(j)
-			nb++
-		}
-	}
+	const most = 48 // words of each
+	var shared [2][most]uint64
+	na, nb := gather(&shared[0], c.a.tokens, c.inA[:]), gather(&shared[1], c.b.tokens, c.inB[:])
 	if na == 0 || nb == 0 {
 		return 0
 	}
-	na, nb = min(na, 48), min(nb, 48)
-	previous, current := &c.lcs[0], &c.lcs[1]
-	clear(previous[:nb+1])
-	for i := range na {
-		current[0] = 0
-		x := c.a.tokens[c.positions[i]].hash
-		for j := range nb {
-			if x == c.b.tokens[int(c.best[j])].hash {
-				current[j+1] = previous[j] + 1
-			} else {
-				current[j+1] = max(current[j], previous[j+1])
+	// Hyyrö's bit-parallel algorithm: a row of the usual matrix is a word whose zeros are where it grows.
+	row := ^uint64(0)
+	for _, y := range shared[1][:nb] {
+		var equal uint64
+		for i, x := range shared[0][:na] {
+			if x == y {
+				equal |= 1 << i
 			}
 		}
-		previous, current = current, previous
+		row = row + row&equal | row&^equal
 	}
-	return float32(previous[nb]) / float32(min(na, nb))
+	return float32(bits.OnesCount64(^row<<(64-na))) / float32(min(na, nb))
+}
+
+// gather collects the words that the other side has too, as many as there is room for.
+func gather(into *[48]uint64, tokens []token, in []int16) (n int) {
+	for i := range tokens {
+		if in[i] >= 0 && n < len(into) {
+			into[n] = tokens[i].hash
+			n++
+		}
+	}
+	return n
 }
 
 // prefixed tells whether one word is the other with a prefix that turns it round: lock and unlock.
@@ -301,29 +290,4 @@ func truth(b bool) float32 {
 		return 1
 	}
 	return 0
-}
-
-// readGrams collects the distinct character 3- and 4-grams of the words.
-func (s *Side) readGrams() {
-	for i := range s.tokens {
-		word := s.word(int16(i))
-		for n := 3; n <= 4; n++ {
-			for j := -1; j+n <= len(word)+1; j++ {
-				h := uint32(2166136261)
-				for k := j; k < j+n; k++ {
-					c := byte(' ')
-					if k >= 0 && k < len(word) {
-						c = word[k]
-						if 'A' <= c && c <= 'Z' {
-							c += 'a' - 'A'
-						}
-					}
-					h = (h ^ uint32(c)) * 16777619
-				}
-				s.grams = append(s.grams, h)
-			}
-		}
-	}
-	slices.Sort(s.grams)
-	s.grams = slices.Compact(s.grams)
 }

@@ -13,7 +13,8 @@ type Side struct {
 	text    string
 	vector  embed.Vector
 	tokens  []token
-	grams   []uint32 // distinct hashes of character 3- and 4-grams, ascending
+	vectors []embed.Vector // of the tokens
+	grams   gramSet
 	numbers []number
 	names   []uint64 // hashes of identifiers: words with a digit and a letter in them
 	dates   []uint64
@@ -36,10 +37,10 @@ type token struct {
 	start, end uint32
 	hash, stem uint64
 	idf        float32
-	vector     embed.Vector
 	kind       embed.Kind
 	stop       bool
 	negation   bool
+	role       bool     // a word after which it matters who or what stands
 	entity     bool     // written as a name: a capital inside the sentence, or capitals only
 	digit      bool     // a number, in digits or spelled
 	antonyms   []uint64 // hashes of the stems of its opposites
@@ -73,7 +74,8 @@ func (v *Verifier) Read(text string, s *Side) {
 // ReadWith reads a question whose vector is known.
 func (v *Verifier) ReadWith(text string, vector *embed.Vector, s *Side) {
 	s.text, s.vector = text, *vector
-	s.tokens, s.grams, s.numbers, s.names, s.dates, s.tongues = s.tokens[:0], s.grams[:0], s.numbers[:0], s.names[:0], s.dates[:0], s.tongues[:0]
+	s.tokens, s.vectors = s.tokens[:0], s.vectors[:0]
+	s.numbers, s.names, s.dates, s.tongues = s.numbers[:0], s.names[:0], s.dates[:0], s.tongues[:0]
 	s.quotes, s.code, s.negated, s.wh, s.content, s.weight = 0, 0, 0, 0, 0, 0
 	s.scratch = v.embedder.Tokens(s.scratch[:0], text)
 	s.long = len(s.scratch) > maxTokens
@@ -93,20 +95,15 @@ func (s *Side) readTokens(v *Verifier) {
 		if t.Kind == embed.Symbol && s.text[t.Start] == '?' {
 			continue
 		}
-		if cap(s.tokens) > len(s.tokens) {
-			s.tokens = s.tokens[:len(s.tokens)+1]
-		} else {
-			s.tokens = append(s.tokens, token{})
-		}
+		s.tokens, s.vectors = append(s.tokens, token{}), append(s.vectors, embed.Vector{})
 		into := &s.tokens[len(s.tokens)-1]
-		raw := t.Text(s.text)
 		into.start, into.end = t.Start, t.End
 		into.hash, into.kind, into.idf = t.Hash, t.Kind, v.embedder.IDF(t)
-		v.embedder.WordVector(t, s.text, &into.vector)
-		word := v.lexicon.look(t.Hash)
-		into.stem = stemOf(raw, t.Hash)
-		into.stop, into.negation = word.stop, word.negation
-		into.antonyms = v.lexicon.opposites[into.stem]
+		v.embedder.WordVector(t, s.text, &s.vectors[len(s.vectors)-1])
+		word := v.lexicon.words.look(mix(t.Hash))
+		into.stem = stemOf(t.Text(s.text), t.Hash)
+		into.stop, into.negation, into.role = word.stop, word.negation, word.role
+		into.antonyms = v.lexicon.opposites.look(into.stem)
 		into.digit = t.Kind == embed.Number || word.number != 0
 		into.entity = t.Kind == embed.Word && !word.stop && s.capital(t, i)
 		if into.negation {
@@ -141,7 +138,7 @@ func (s *Side) capital(t embed.Token, i int) bool {
 	if !unicode.IsUpper(first) || word == "I" || strings.HasPrefix(word, "I'") {
 		return false
 	}
-	if len(word) > size && strings.ToUpper(word) == word {
+	if len(word) > size && capitals(word) {
 		return true
 	}
 	if i == 0 {
@@ -151,20 +148,43 @@ func (s *Side) capital(t embed.Token, i int) bool {
 	return !strings.ContainsAny(between, ".!?:\n") && s.text[s.scratch[i-1].Start] != '?'
 }
 
-// stemOf hashes a word without its commonest endings.
-func stemOf(word string, hash uint64) uint64 {
-	cut := 0
-	for _, ending := range [...]string{"ing", "ed", "es", "s", "ly"} {
-		if len(word) > len(ending)+3 && strings.EqualFold(word[len(word)-len(ending):], ending) {
-			cut = len(ending)
-			break
+// capitals tells whether a word is what strings.ToUpper makes of it.
+func capitals(word string) bool {
+	for _, r := range word {
+		if unicode.ToUpper(r) != r {
+			return false
 		}
 	}
-	if cut == 0 {
+	return utf8.ValidString(word)
+}
+
+// stemOf hashes a word without its commonest endings.
+func stemOf(word string, hash uint64) uint64 {
+	if len(word) < 5 {
 		return mix(hash)
 	}
-	return hashWord(word[:len(word)-cut])
+	var endings []string
+	switch c := word[len(word)-1]; {
+	case c >= utf8.RuneSelf:
+		endings = everyEnding // some letters beyond ASCII are others of ASCII in capitals
+	case c|0x20 == 'g':
+		endings = everyEnding[:1]
+	case c|0x20 == 'd':
+		endings = everyEnding[1:2]
+	case c|0x20 == 's':
+		endings = everyEnding[2:4]
+	case c|0x20 == 'y':
+		endings = everyEnding[4:]
+	}
+	for _, ending := range endings {
+		if len(word) > len(ending)+3 && strings.EqualFold(word[len(word)-len(ending):], ending) {
+			return hashWord(word[:len(word)-len(ending)])
+		}
+	}
+	return mix(hash)
 }
+
+var everyEnding = []string{"ing", "ed", "es", "s", "ly"}
 
 // hashWord hashes a word without regard to case, as stems are.
 func hashWord(word string) uint64 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // depth of every tree. All are complete, so that a pair takes the same few steps in each.
@@ -15,34 +16,64 @@ const (
 	leaves = 1 << depth
 )
 
-// tree asks inner questions of the form "is feature f above the threshold" and answers with the leaf it ends in.
+// trees are a boosted forest: the log-odds are the sum of what its trees answer.
+//
+// They are laid out for speed. A feature is compared with its thresholds once for all trees, which gives its rank: how many of them it is above.
+// A tree then compares ranks, and where it goes on is arithmetic: a branch that is taken half of the time would cost more than all else.
+type trees struct {
+	base       float32
+	thresholds [Count][]uint32 // of each feature: what the trees compare it with, distinct, ascending, as ordered says
+	all        []tree
+}
+
+// tree asks inner questions of the form "is a feature above a threshold" and answers with the leaf it ends in. Question i goes on at 2i+1 if not, at
+// 2i+2 if so.
 type tree struct {
-	feature   [inner]uint8
-	threshold [inner]float32
+	questions [inner + 1]question // the last is none
 	leaf      [leaves]float32
 }
 
-// trees are a boosted forest: the log-odds are the sum of what its trees answer.
-type trees struct {
-	base float32
-	all  []tree
-}
+// question is a feature in the low byte, and above it the rank of the threshold.
+type question uint32
 
 func (t *trees) probability(f *Features) float32 {
+	var ranks [256]uint32 // more than there are features, so that any byte is one
+	for i, above := range &t.thresholds {
+		ranks[i] = rank(f[i], above)
+	}
 	sum := t.base
 	for i := range t.all {
 		tree := &t.all[i]
-		at := 0
+		at := uint32(0)
 		for range depth {
-			next := 2*at + 1
-			if f[tree.feature[at]] > tree.threshold[at] {
-				next++
-			}
-			at = next
+			q := tree.questions[at%(inner+1)]
+			at = 2*at + 1 + (uint32(q>>8)-ranks[q&0xff])>>31
 		}
-		sum += tree.leaf[at-inner]
+		sum += tree.leaf[(at-inner)%leaves]
 	}
 	return float32(1 / (1 + math.Exp(-float64(sum))))
+}
+
+// rank is how many of the thresholds a number is above.
+func rank(x float32, thresholds []uint32) uint32 {
+	if x != x {
+		return 0
+	}
+	key, from, n := ordered(x), 0, len(thresholds)
+	for n > 0 {
+		half := (n + 1) / 2
+		if key > thresholds[from+half-1] {
+			from += half
+		}
+		n -= half
+	}
+	return uint32(from)
+}
+
+// ordered maps numbers to integers in the same order.
+func ordered(x float32) uint32 {
+	b := math.Float32bits(x + 0) // there is one zero only
+	return b ^ (uint32(int32(b)>>31) | 1<<31)
 }
 
 //go:embed trees.bin
@@ -53,7 +84,7 @@ const magic = "BPT1"
 
 const treeBytes = inner*5 + leaves*4
 
-func parse(file []byte) (*trees, error) {
+func parse(file []byte) (*Trained, error) {
 	if len(file) < 16 || string(file[:4]) != magic {
 		return nil, errors.New("not a file of trees")
 	}
@@ -64,26 +95,50 @@ func parse(file []byte) (*trees, error) {
 	if len(file) != 16+n*treeBytes {
 		return nil, fmt.Errorf("%d bytes for %d trees", len(file), n)
 	}
-	t := &trees{base: float(file[12:]), all: make([]tree, n)}
+	t := &Trained{Base: float(file[12:]), Trees: make([]TrainedTree, n)}
 	file = file[16:]
-	for i := range t.all {
-		tree := &t.all[i]
-		for k := range tree.feature {
-			if tree.feature[k] = file[k]; int(file[k]) >= Count {
+	for i := range t.Trees {
+		tree := &t.Trees[i]
+		for k := range tree.Feature {
+			if tree.Feature[k] = file[k]; int(file[k]) >= Count {
 				return nil, fmt.Errorf("tree %d asks for feature %d", i, file[k])
 			}
 		}
 		file = file[inner:]
-		for k := range tree.threshold {
-			tree.threshold[k] = float(file[4*k:])
+		for k := range tree.Threshold {
+			tree.Threshold[k] = float(file[4*k:])
 		}
 		file = file[4*inner:]
-		for k := range tree.leaf {
-			tree.leaf[k] = float(file[4*k:])
+		for k := range tree.Leaf {
+			tree.Leaf[k] = float(file[4*k:])
 		}
 		file = file[4*leaves:]
 	}
 	return t, nil
+}
+
+// laidOut has the trees as they are asked.
+func (t *Trained) laidOut() *trees {
+	l := &trees{base: t.Base, all: make([]tree, len(t.Trees))}
+	for i := range t.Trees {
+		for k, x := range t.Trees[i].Threshold {
+			f := t.Trees[i].Feature[k]
+			l.thresholds[f] = append(l.thresholds[f], ordered(x))
+		}
+	}
+	for f := range l.thresholds {
+		slices.Sort(l.thresholds[f])
+		l.thresholds[f] = slices.Compact(l.thresholds[f])
+	}
+	for i := range t.Trees {
+		l.all[i].leaf = t.Trees[i].Leaf
+		for k, x := range t.Trees[i].Threshold {
+			f := t.Trees[i].Feature[k]
+			rank, _ := slices.BinarySearch(l.thresholds[f], ordered(x))
+			l.all[i].questions[k] = question(rank)<<8 | question(f)
+		}
+	}
+	return l
 }
 
 func float(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }

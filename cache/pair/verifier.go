@@ -26,7 +26,7 @@ var loadDefault = sync.OnceValue(func() *Verifier {
 	if err != nil {
 		panic("cache/pair: the embedded trees are broken: " + err.Error()) // only a broken build can get here
 	}
-	return &Verifier{embedder: embed.Default(), lexicon: newLexicon(), trees: t}
+	return &Verifier{embedder: embed.Default(), lexicon: newLexicon(), trees: t.laidOut()}
 })
 
 // Judgement is what the verifier says of a pair.
