@@ -1,6 +1,9 @@
 package dialect
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 const anthropicName = "anthropic"
 
@@ -60,6 +63,8 @@ type anthropicUsage struct {
 	Speed      string      `json:"speed"`
 	Geo        string      `json:"inference_geo"`
 	Iterations []iteration `json:"iterations"`
+
+	ServerTools json.RawMessage `json:"server_tool_use"` // how often its own tools ran
 }
 
 // iteration is one run of a model within a request. Usage leaves out what went into compacting the conversation and what an advisor said.
@@ -75,7 +80,7 @@ type iteration struct {
 func (u *anthropicUsage) chat() *chatUsage {
 	c := &chatUsage{
 		Prompt: u.Input + u.Read + u.Written, Completion: u.Output,
-		Details: promptDetails{Cached: u.Read, Written: u.Written},
+		Details: promptDetails{Cached: u.Read, Written: u.Written}, ServerTools: given(u.ServerTools),
 	}
 	for _, i := range u.Iterations {
 		if i.Type == "compaction" || i.Type == "advisor_message" {

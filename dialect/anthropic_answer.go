@@ -17,6 +17,20 @@ type anthropicMessageAnswer struct {
 	StopReason string            `json:"stop_reason"`
 	Sequence   *string           `json:"stop_sequence"`
 	Usage      *anthropicUsage   `json:"usage"`
+
+	anthropicEnd
+}
+
+// anthropicEnd is what an answer of Anthropic's tells when it ends that a chat completion has no words for.
+type anthropicEnd struct {
+	Container json.RawMessage `json:"container"`
+	Managed   json.RawMessage `json:"context_management"`
+	Details   json.RawMessage `json:"stop_details"` // of a refusal
+}
+
+// native wraps it; nil if there is nothing of it.
+func (e *anthropicEnd) native() *native {
+	return besideOf(members{"container": e.Container, "context_management": e.Managed, "stop_details": e.Details}, anthropicName)
 }
 
 // said is a content block of an answer.
@@ -27,6 +41,8 @@ type said struct {
 	ID       string          `json:"id"`
 	Name     string          `json:"name"`
 	Input    json.RawMessage `json:"input"`
+	Caller   json.RawMessage `json:"caller"`
+	Toolset  string          `json:"toolset_name"`
 
 	Citations json.RawMessage `json:"citations"`
 }
@@ -55,17 +71,20 @@ func anthropicAnswer(body []byte, made Made) ([]byte, error) {
 	}
 	answer := message{Role: "assistant"}
 	var text strings.Builder
-	spoke, foreign := false, false
+	spoke, foreign, length := false, false, 0
 	for _, raw := range in.Content {
 		var b said
 		if err := json.Unmarshal(raw, &b); err != nil {
 			return nil, fmt.Errorf("it answered 200 with a content block that is no object: %w", err)
 		}
-		foreign = foreign || b.foreign()
+		foreign = foreign || b.foreign() || b.Toolset != "" || len(given(b.Caller)) > 0 && kindOf(b.Caller) != "direct"
 		switch b.Type {
 		case "text":
 			spoke = true
 			text.WriteString(b.Text)
+			end := length + characters(b.Text)
+			answer.Annotations = append(answer.Annotations, citationsOf(citationsIn(b.Citations), length, end)...)
+			length = end
 		case "thinking", "redacted_thinking":
 			answer.Reasoning += b.Thinking
 			answer.ThinkingBlocks = append(answer.ThinkingBlocks, raw)
@@ -80,8 +99,12 @@ func anthropicAnswer(body []byte, made Made) ([]byte, error) {
 	out := completion{ID: in.ID, Object: "chat.completion", Created: made.Created, Model: in.Model}
 	finish := anthropicFinish(in.StopReason)
 	out.Choices = []choice{{Message: &answer, FinishReason: &finish, StopReason: in.Sequence}}
+	out.Choices[0].Native = in.native()
 	if foreign {
-		out.Choices[0].Native = &native{Dialect: anthropicName, Content: in.Content}
+		if out.Choices[0].Native == nil {
+			out.Choices[0].Native = &native{Dialect: anthropicName}
+		}
+		out.Choices[0].Native.Content = in.Content
 	}
 	if in.Usage != nil {
 		out.Usage, out.ServiceTier = in.Usage.chat(), in.Usage.tier()

@@ -15,6 +15,8 @@ type anthropicStream struct {
 	usage   anthropicUsage
 	calls   int
 	open    anthropicBlock // the block under way
+	last    string         // the type of the block before it
+	length  int            // characters of text so far
 	ended   bool
 }
 
@@ -28,6 +30,9 @@ type anthropicBlock struct {
 	partial   string          // arguments of a call that the provider answers itself
 	raw       json.RawMessage // the block as it began
 	foreign   bool            // a chat completion has no words for it
+
+	start     int // of its text, in characters
+	citations []json.RawMessage
 }
 
 // anthropicEvent is the data of an event.
@@ -45,6 +50,8 @@ type anthropicEvent struct {
 
 		Sequence *string         `json:"stop_sequence"`
 		Citation json.RawMessage `json:"citation"`
+
+		anthropicEnd
 	} `json:"delta"`
 	Usage json.RawMessage `json:"usage"`
 	Error struct {
@@ -89,7 +96,7 @@ func (s *anthropicStream) Event(dst, data []byte) ([]byte, error) {
 			}
 		}
 		if finish := anthropicFinish(e.Delta.StopReason); finish != "" {
-			dst = s.choice(dst, choice{Delta: &turn{}, FinishReason: &finish, StopReason: e.Delta.Sequence})
+			dst = s.choice(dst, choice{Delta: &turn{}, FinishReason: &finish, StopReason: e.Delta.Sequence, Native: e.Delta.native()})
 		}
 		return dst, nil
 	case "message_stop":
@@ -121,7 +128,13 @@ func (s *anthropicStream) begin(dst []byte, raw json.RawMessage) ([]byte, error)
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return dst, fmt.Errorf("a content block is no object: %w", err)
 	}
-	s.open = anthropicBlock{kind: b.Type, raw: append(json.RawMessage(nil), raw...), thinking: b.Thinking, foreign: b.foreign()}
+	s.open = anthropicBlock{kind: b.Type, raw: append(json.RawMessage(nil), raw...), thinking: b.Thinking, foreign: b.foreign(), start: s.length}
+	if b.Type == "text" && s.last == "text" { // which of the two is cited must be seen
+		dst = s.beside(dst, blockStop, nil)
+	}
+	for _, citation := range citationsIn(b.Citations) {
+		dst = s.cite(dst, citation)
+	}
 	switch {
 	case b.Type == "tool_use":
 		s.open.call = s.calls
@@ -129,6 +142,7 @@ func (s *anthropicStream) begin(dst []byte, raw json.RawMessage) ([]byte, error)
 		index := s.open.call
 		return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, ID: b.ID, Type: "function", Function: toolFunction{Name: b.Name}}}}), nil
 	case b.Type == "text" && b.Text != "":
+		s.length += characters(b.Text)
 		return s.chunk(dst, &turn{Content: &b.Text}), nil
 	case b.Type == "thinking" && b.Thinking != "":
 		return s.chunk(dst, &turn{Reasoning: b.Thinking}), nil
@@ -140,6 +154,7 @@ func (s *anthropicStream) begin(dst []byte, raw json.RawMessage) ([]byte, error)
 func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
 	switch e.Delta.Type {
 	case "text_delta":
+		s.length += characters(e.Delta.Text)
 		return s.chunk(dst, &turn{Content: &e.Delta.Text})
 	case "thinking_delta":
 		s.open.thinking += e.Delta.Thinking
@@ -147,9 +162,8 @@ func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
 	case "signature_delta":
 		s.open.signature += e.Delta.Signature
 	case "citations_delta":
-		if s.open.kind == "text" && !s.open.foreign { // its text has been told already
-			s.open.foreign = true
-			return s.choice(dst, choice{Delta: &turn{}, Native: &native{Dialect: anthropicName}})
+		if s.open.kind == "text" {
+			return s.cite(dst, e.Delta.Citation)
 		}
 	case "input_json_delta":
 		if s.open.foreign { // a call that the provider answers itself is none of the client's
@@ -165,6 +179,27 @@ func (s *anthropicStream) delta(dst []byte, e *anthropicEvent) []byte {
 	return dst
 }
 
+// cite tells a citation of the text under way, for clients of Anthropic's API, and keeps it for the annotations of others.
+func (s *anthropicStream) cite(dst []byte, citation json.RawMessage) []byte {
+	if len(given(citation)) == 0 {
+		return dst
+	}
+	s.open.citations = append(s.open.citations, append(json.RawMessage(nil), citation...))
+	return s.beside(dst, encode(nil, messagesCited{"citations_delta", citation}), nil)
+}
+
+type messagesCited struct {
+	Type     string          `json:"type"`
+	Citation json.RawMessage `json:"citation"`
+}
+
+// blockStop tells that the block under way has ended where a chat completion goes on with its text.
+var blockStop = json.RawMessage(`{"type":"content_block_stop"}`)
+
+func (s *anthropicStream) beside(dst []byte, delta json.RawMessage, annotations []annotation) []byte {
+	return s.choice(dst, choice{Delta: &turn{Annotations: annotations}, Native: &native{Dialect: anthropicName, Delta: delta}})
+}
+
 func (s *anthropicStream) arguments(dst []byte, partial string) []byte {
 	index := s.open.call
 	return s.chunk(dst, &turn{ToolCalls: []toolCall{{Index: &index, Function: toolFunction{Arguments: partial}}}})
@@ -175,6 +210,8 @@ func (s *anthropicStream) arguments(dst []byte, partial string) []byte {
 func (s *anthropicStream) end(dst []byte) []byte {
 	open := s.open
 	switch {
+	case len(open.citations) > 0:
+		dst = s.beside(dst, blockStop, citationsOf(open.citations, open.start, s.length))
 	case open.foreign && open.kind != "text":
 		dst = s.choice(dst, choice{Delta: &turn{}, Native: &native{Dialect: anthropicName, Content: []json.RawMessage{open.whole()}}})
 	case open.kind == "tool_use" && !open.input:
@@ -191,7 +228,10 @@ func (s *anthropicStream) end(dst []byte) []byte {
 	case open.kind == "redacted_thinking":
 		dst = s.chunk(dst, &turn{ThinkingBlocks: []json.RawMessage{open.raw}})
 	}
-	s.open = anthropicBlock{}
+	s.open, s.last = anthropicBlock{}, open.kind
+	if len(open.citations) > 0 { // it is told that it has ended
+		s.last = ""
+	}
 	return dst
 }
 

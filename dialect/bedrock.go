@@ -58,6 +58,41 @@ type bedrockBlock struct {
 	ToolResult *bedrockToolResult `json:"toolResult,omitempty"`
 	Reasoning  *bedrockReasoning  `json:"reasoningContent,omitempty"`
 	CachePoint *bedrockCachePoint `json:"cachePoint,omitempty"`
+	Cited      *bedrockCited      `json:"citationsContent,omitempty"` // of an answer
+}
+
+// bedrockCited is a text that says where it is from.
+type bedrockCited struct {
+	Content []struct {
+		Text string `json:"text"`
+	} `json:"content"`
+	Citations []bedrockCitation `json:"citations"`
+}
+
+type bedrockCitation struct {
+	Title    string `json:"title"`
+	Location struct {
+		Web struct {
+			URL string `json:"url"`
+		} `json:"web"`
+	} `json:"location"`
+}
+
+func (c *bedrockCited) text() (text string) {
+	for _, part := range c.Content {
+		text += part.Text
+	}
+	return text
+}
+
+// annotations are what a text cites of the web, which stretches over these characters of the answer.
+func bedrockAnnotations(citations []bedrockCitation, start, end int) (all []annotation) {
+	for _, c := range citations {
+		if c.Location.Web.URL != "" {
+			all = append(all, annotation{"url_citation", urlCitation{start, end, c.Title, c.Location.Web.URL}})
+		}
+	}
+	return all
 }
 
 type bedrockMedia struct {

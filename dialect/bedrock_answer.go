@@ -36,6 +36,11 @@ func bedrockAnswer(body []byte, m Made) ([]byte, error) {
 		case b.Text != nil:
 			spoke = true
 			text.WriteString(*b.Text)
+		case b.Cited != nil:
+			spoke = true
+			start := characters(text.String())
+			text.WriteString(b.Cited.text())
+			answer.Annotations = append(answer.Annotations, bedrockAnnotations(b.Cited.Citations, start, characters(text.String()))...)
 		case b.Reasoning != nil:
 			if b.Reasoning.Text != nil {
 				answer.Reasoning += b.Reasoning.Text.Text

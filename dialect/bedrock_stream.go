@@ -20,6 +20,7 @@ type bedrockStream struct {
 	tier   string
 	finish string
 	ended  bool
+	length int // characters of text so far
 }
 
 // bedrockOpen is the block under way.
@@ -30,6 +31,8 @@ type bedrockOpen struct {
 	thought   bool
 	redacted  string
 	blockOpen bool
+	start     int // of its text, in characters
+	citations []bedrockCitation
 }
 
 // bedrockEvent is the body of an event of any type.
@@ -47,6 +50,7 @@ type bedrockEvent struct {
 			Signature string `json:"signature"`
 			Redacted  string `json:"redactedContent"`
 		} `json:"reasoningContent"`
+		Citation *bedrockCitation `json:"citation"`
 	} `json:"delta"`
 	StopReason string        `json:"stopReason"`
 	Usage      *bedrockUsage `json:"usage"`
@@ -119,7 +123,7 @@ func (s *bedrockStream) Told() []byte {
 // begin begins a block. Only calls are announced; others begin with their first delta.
 func (s *bedrockStream) begin(dst []byte, e *bedrockEvent) []byte {
 	dst = s.close(dst)
-	s.open = bedrockOpen{call: -1, blockOpen: true}
+	s.open = bedrockOpen{call: -1, blockOpen: true, start: s.length}
 	if use := e.Start.ToolUse; use != nil {
 		s.open.call = s.calls
 		s.calls++
@@ -132,10 +136,11 @@ func (s *bedrockStream) begin(dst []byte, e *bedrockEvent) []byte {
 // delta adds to the block under way.
 func (s *bedrockStream) delta(dst []byte, e *bedrockEvent) []byte {
 	if !s.open.blockOpen {
-		s.open = bedrockOpen{call: -1, blockOpen: true}
+		s.open = bedrockOpen{call: -1, blockOpen: true, start: s.length}
 	}
 	switch d := &e.Delta; {
 	case d.Text != nil:
+		s.length += characters(*d.Text)
 		return s.chunk(dst, &turn{Content: d.Text}, "")
 	case d.ToolUse != nil:
 		if d.ToolUse.Input == "" || s.open.call < 0 {
@@ -143,6 +148,8 @@ func (s *bedrockStream) delta(dst []byte, e *bedrockEvent) []byte {
 		}
 		s.open.input = true
 		return s.arguments(dst, d.ToolUse.Input)
+	case d.Citation != nil:
+		s.open.citations = append(s.open.citations, *d.Citation)
 	case d.Reasoning != nil:
 		s.open.thought = true
 		s.open.thinking.Signature += d.Reasoning.Signature
@@ -167,6 +174,10 @@ func (s *bedrockStream) close(dst []byte) []byte {
 	s.open = bedrockOpen{}
 	switch {
 	case !open.blockOpen:
+	case len(open.citations) > 0:
+		if all := bedrockAnnotations(open.citations, open.start, s.length); len(all) > 0 {
+			dst = s.chunk(dst, &turn{Annotations: all}, "")
+		}
 	case open.call >= 0 && !open.input:
 		s.open.call = open.call
 		dst = s.arguments(dst, "{}")

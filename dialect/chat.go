@@ -210,6 +210,7 @@ type message struct {
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks,omitempty"`
 	Images         []image           `json:"images,omitempty"`
 	ToolCalls      []toolCall        `json:"tool_calls,omitempty"`
+	Annotations    []annotation      `json:"annotations,omitempty"`
 	Extra          *googleExtra      `json:"extra_content,omitempty"`
 }
 
@@ -222,6 +223,7 @@ type turn struct {
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks,omitempty"`
 	Images         []image           `json:"images,omitempty"`
 	ToolCalls      []toolCall        `json:"tool_calls,omitempty"`
+	Annotations    []annotation      `json:"annotations,omitempty"`
 	Extra          *googleExtra      `json:"extra_content,omitempty"`
 }
 
@@ -268,6 +270,8 @@ type chatUsage struct {
 	Answer     *answerDetails `json:"completion_tokens_details,omitempty"`
 	Speed      string         `json:"speed,omitempty"`         // "fast" costs more
 	Geo        string         `json:"inference_geo,omitempty"` // where it was answered, if that costs more
+
+	ServerTools json.RawMessage `json:"server_tool_use,omitempty"` // how often tools of Anthropic's ran
 }
 
 type promptDetails struct {

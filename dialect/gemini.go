@@ -169,8 +169,9 @@ type geminiCandidate struct {
 	Pages     json.RawMessage `json:"urlContextMetadata"`
 }
 
-// foreign marks a choice that a chat completion has no words for all of: code that ran at Google's, and where the answer is from.
-func (c *geminiCandidate) foreign() *native {
+// foreign is what a choice has that a chat completion has no words for, code that ran at Google's and where the answer is from: all its parts as they came,
+// and those members. The data is of the answer, in which it is the candidate at i.
+func (c *geminiCandidate) foreign(data []byte, i int) *native {
 	beyond := len(given(c.Grounding))+len(given(c.Citations))+len(given(c.Pages)) > 0
 	for i := range c.Content.Parts {
 		p := &c.Content.Parts[i]
@@ -179,7 +180,22 @@ func (c *geminiCandidate) foreign() *native {
 	if !beyond {
 		return nil
 	}
-	return &native{Dialect: "gemini"}
+	n := &native{Dialect: "gemini"}
+	var whole struct {
+		Candidates []members `json:"candidates"`
+	}
+	var content struct {
+		Parts []json.RawMessage `json:"parts"`
+	}
+	if json.Unmarshal(data, &whole) != nil || i >= len(whole.Candidates) {
+		return n // it was read
+	}
+	_ = json.Unmarshal(nullOr(whole.Candidates[i]["content"]), &content)
+	n.Content, n.Members = content.Parts, whole.Candidates[i]
+	for _, said := range []string{"content", "finishReason", "index", "logprobsResult"} {
+		delete(n.Members, said)
+	}
+	return n
 }
 
 type geminiError struct {

@@ -24,6 +24,7 @@ func geminiToChat(body []byte, made Made) ([]byte, error) {
 		finish := geminiFinish(c.FinishReason, calls.made > 0)
 		m := &message{
 			Role: "assistant", Reasoning: said.reasoning, Images: said.images, ToolCalls: said.calls, Extra: signed(said.signature),
+			Annotations: c.annotations(said.text),
 		}
 		if said.spoke {
 			m.Content = &said.text
@@ -31,7 +32,7 @@ func geminiToChat(body []byte, made Made) ([]byte, error) {
 		for k := range m.ToolCalls {
 			m.ToolCalls[k].Index = nil // that is of chunks
 		}
-		out.Choices = append(out.Choices, choice{Index: c.Index, Message: m, FinishReason: &finish, LogProbs: c.Logprobs.chat(), Native: c.foreign()})
+		out.Choices = append(out.Choices, choice{Index: c.Index, Message: m, FinishReason: &finish, LogProbs: c.Logprobs.chat(), Native: c.foreign(body, i)})
 	}
 	if why := in.blocked(); why != "" {
 		out.Choices = []choice{{Message: &message{Role: "assistant", Refusal: &why}, FinishReason: &filtered}}
@@ -65,6 +66,7 @@ type geminiCalls struct {
 	created   int64
 	candidate int
 	made      int
+	said      strings.Builder // the text of a stream so far
 }
 
 // geminiSaid is what some parts of a candidate say.

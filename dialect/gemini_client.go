@@ -35,12 +35,23 @@ type googleCandidate struct {
 	AvgLogProbs  *float64        `json:"avgLogprobs,omitempty"`
 	LogProbs     *googleLogProbs `json:"logprobsResult,omitempty"`
 	Index        int             `json:"index"`
+
+	Citations any `json:"citationMetadata,omitempty"`
+
+	extra members // that only Google's own answer has
+}
+
+// MarshalJSON writes a candidate, with what only Google's own answer has.
+func (c googleCandidate) MarshalJSON() ([]byte, error) {
+	type plain googleCandidate
+	out, err := encoded(plain(c))
+	return withMembers(out, c.extra), err
 }
 
 // googleSaid is the content of an answer.
 type googleSaid struct {
-	Parts []googleWord `json:"parts"`
-	Role  string       `json:"role"`
+	Parts []any  `json:"parts"` // googleWord, or as it came
+	Role  string `json:"role"`
 }
 
 // googleWord is a part of an answer: a text, a thought, a call or an image.
@@ -85,13 +96,18 @@ type googleUsage struct {
 	Candidates int64 `json:"candidatesTokenCount"`
 	Thoughts   int64 `json:"thoughtsTokenCount,omitempty"`
 	Total      int64 `json:"totalTokenCount"`
+
+	Tier string `json:"serviceTier,omitempty"` // that served, if it was none of the usual one
 }
 
-func googleUsageOf(u *hubUsage) *googleUsage {
+func googleUsageOf(u *hubUsage, tier string) *googleUsage {
 	if u == nil {
 		return nil
 	}
-	out := &googleUsage{Prompt: u.Prompt, Cached: u.Details.Cached, Candidates: u.Completion, Total: u.Prompt + u.Completion}
+	if tier == "default" || tier == "standard" {
+		tier = ""
+	}
+	out := &googleUsage{Prompt: u.Prompt, Cached: u.Details.Cached, Candidates: u.Completion, Total: u.Prompt + u.Completion, Tier: tier}
 	out.Thoughts = min(u.Answer.Reasoning, u.Completion)
 	out.Candidates -= out.Thoughts
 	return out

@@ -13,17 +13,25 @@ func geminiClientAnswer(chat []byte, r Reply) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := googleAnswer{Model: in.modelOr(r.Model), ID: responsesID("resp", r.ID), Usage: googleUsageOf(in.Usage)}
+	out := googleAnswer{Model: in.modelOr(r.Model), ID: responsesID("resp", r.ID), Usage: googleUsageOf(in.Usage, in.ServiceTier)}
 	shown := showsThoughts(r.Request)
 	for i := range in.Choices {
 		c := &in.Choices[i]
 		said := c.said()
 		cand := googleCandidate{Index: c.Index, FinishReason: googleFinish(c.FinishReason), Content: googleSaid{Role: "model"}}
+		if cand.native(c.Native) {
+			out.Candidates = append(out.Candidates, cand)
+			continue
+		}
 		thought := googleThought{keep: sealed{ThinkingBlocks: said.ThinkingBlocks, Reasoning: said.reasoning()}, extra: given(said.Extra)}
 		if shown && said.reasoning() != "" {
 			cand.add(googleWord{Text: orNull(said.reasoning()), Thought: true})
 		}
-		if text := said.text() + said.Refusal; text != "" {
+		text := said.text() + said.Refusal
+		if all := googleCitationsOf(said.annotations(), text); all != nil {
+			cand.Citations = all
+		}
+		if text != "" {
 			word := googleWord{Text: &text}
 			if len(said.ToolCalls) == 0 {
 				word.Signature = thought.signature(nil)
@@ -104,6 +112,18 @@ func (i *image) google() googleWord {
 		return googleWord{Inline: &googleBlob{MimeType: from.MediaType, Data: from.Data}}
 	}
 	return googleWord{Text: &i.URL.URL}
+}
+
+// native makes a candidate of what it was at Google, if only Google's API has words for all of it.
+func (c *googleCandidate) native(n *native) bool {
+	if n == nil || n.Dialect != "gemini" || len(n.Content)+len(n.Members) == 0 {
+		return false
+	}
+	c.extra = n.Members
+	for _, part := range n.Content {
+		c.Content.Parts = append(c.Content.Parts, part)
+	}
+	return true
 }
 
 func (c *googleCandidate) add(word googleWord) { c.Content.Parts = append(c.Content.Parts, word) }

@@ -16,6 +16,7 @@ type geminiClientStream struct {
 	begun  bool
 	ended  bool
 	usage  *hubUsage
+	tier   string
 	states []*googleState // by the choices' indices
 }
 
@@ -25,6 +26,7 @@ type googleState struct {
 	calls   []*hubCalled
 	refused bool
 	finish  string
+	text    string // so far: citations count in it
 }
 
 func newGeminiClientStream(r Reply) *geminiClientStream {
@@ -49,6 +51,9 @@ func (s *geminiClientStream) Event(dst, data []byte) ([]byte, error) {
 	s.reply.Model = chunk.modelOr(s.reply.Model)
 	if chunk.Usage != nil {
 		s.usage = chunk.Usage
+	}
+	if chunk.ServiceTier != "" {
+		s.tier = chunk.ServiceTier
 	}
 	for i := range chunk.Choices {
 		c := &chunk.Choices[i]
@@ -98,6 +103,9 @@ func (s *geminiClientStream) delta(dst []byte, c *hubChoice, state *googleState)
 	if c.FinishReason != "" {
 		state.finish = c.FinishReason
 	}
+	if cand := (googleCandidate{Index: c.Index, Content: googleSaid{Role: "model", Parts: []any{}}}); cand.native(c.Native) {
+		return s.send(dst, s.piece(cand))
+	}
 	if thought := d.reasoning(); thought != "" {
 		state.thought.keep.Reasoning += thought
 		if s.shown {
@@ -110,7 +118,11 @@ func (s *geminiClientStream) delta(dst []byte, c *hubChoice, state *googleState)
 	}
 	state.refused = state.refused || d.Refusal != ""
 	if text := d.text() + d.Refusal; text != "" {
+		state.text += text
 		dst = s.say(dst, c, googleWord{Text: &text, Signature: state.thought.signature(nil)})
+	}
+	if all := googleCitationsOf(d.annotations(), state.text); all != nil {
+		dst = s.send(dst, s.piece(googleCandidate{Index: c.Index, Content: googleSaid{Role: "model", Parts: []any{}}, Citations: all}))
 	}
 	for i := range d.Images {
 		dst = s.say(dst, c, d.Images[i].google())
@@ -137,7 +149,7 @@ func (g *googleState) call(c *hubCalled) {
 
 // say sends a part of a candidate.
 func (s *geminiClientStream) say(dst []byte, c *hubChoice, word googleWord) []byte {
-	cand := googleCandidate{Index: c.Index, Content: googleSaid{Role: "model", Parts: []googleWord{word}}}
+	cand := googleCandidate{Index: c.Index, Content: googleSaid{Role: "model", Parts: []any{word}}}
 	if c.LogProbs != nil && !word.Thought {
 		cand.logProbs(c.LogProbs.Content)
 	}
@@ -168,7 +180,7 @@ func (s *geminiClientStream) end(dst []byte) []byte {
 	if last.Candidates == nil {
 		last.Candidates = []googleCandidate{}
 	}
-	last.Usage = googleUsageOf(s.usage)
+	last.Usage = googleUsageOf(s.usage, s.tier)
 	return s.close(s.send(dst, last))
 }
 

@@ -11,7 +11,7 @@ type geminiStream struct {
 	created    int64
 	id, model  string
 	usage      *geminiUsage
-	candidates []geminiCalls // by index; those seen so far
+	candidates []*geminiCalls // by index; those seen so far
 	ended      []bool
 	failed     bool
 }
@@ -49,7 +49,7 @@ func (s *geminiStream) Event(dst, data []byte) ([]byte, error) {
 			return dst, fmt.Errorf("its candidate %d is beyond all bounds", c.Index)
 		}
 		dst = s.begin(dst, c.Index)
-		dst = s.candidate(dst, c)
+		dst = s.candidate(dst, c, c.foreign(data, i))
 	}
 	return dst, nil
 }
@@ -58,7 +58,7 @@ func (s *geminiStream) Event(dst, data []byte) ([]byte, error) {
 func (s *geminiStream) begin(dst []byte, index int) []byte {
 	for len(s.candidates) <= index {
 		at := len(s.candidates)
-		s.candidates = append(s.candidates, geminiCalls{answer: s.id, created: s.created, candidate: at})
+		s.candidates = append(s.candidates, &geminiCalls{answer: s.id, created: s.created, candidate: at})
 		s.ended = append(s.ended, false)
 		dst = s.chunk(dst, choice{Index: at, Delta: &turn{Role: "assistant", Content: new(string)}})
 	}
@@ -66,14 +66,18 @@ func (s *geminiStream) begin(dst []byte, index int) []byte {
 }
 
 // candidate tells what an event adds to a candidate.
-func (s *geminiStream) candidate(dst []byte, c *geminiCandidate) []byte {
-	calls := &s.candidates[c.Index]
+func (s *geminiStream) candidate(dst []byte, c *geminiCandidate, foreign *native) []byte {
+	calls := s.candidates[c.Index]
 	said := calls.read(c.Content.Parts)
 	delta := turn{Reasoning: said.reasoning, Images: said.images, ToolCalls: said.calls, Extra: signed(said.signature)}
 	if said.text != "" {
 		delta.Content = &said.text
+		calls.said.WriteString(said.text)
 	}
-	out := choice{Index: c.Index, Delta: &delta, LogProbs: c.Logprobs.chat(), Native: c.foreign()}
+	if foreign != nil {
+		delta.Annotations = c.annotations(calls.said.String())
+	}
+	out := choice{Index: c.Index, Delta: &delta, LogProbs: c.Logprobs.chat(), Native: foreign}
 	if finish := geminiFinish(c.FinishReason, calls.made > 0); finish != "" && !s.ended[c.Index] {
 		s.ended[c.Index] = true
 		out.FinishReason = &finish

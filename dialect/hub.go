@@ -202,7 +202,8 @@ type hubSay struct {
 	ReasoningToo   json.RawMessage   `json:"reasoning"` // as some vendors name it
 	ThinkingBlocks []json.RawMessage `json:"thinking_blocks"`
 	ToolCalls      []hubCalled       `json:"tool_calls"`
-	Images         []image           `json:"images"` // as OpenRouter and others have those that were made
+	Images         []image           `json:"images"`      // as OpenRouter and others have those that were made
+	Annotations    json.RawMessage   `json:"annotations"` // url_citation; some vendors mean something else by it
 	Extra          json.RawMessage   `json:"extra_content"`
 }
 
@@ -242,6 +243,19 @@ func (s *hubSay) text() string {
 		}
 	}
 	return text
+}
+
+// annotations tell where its text is from.
+func (s *hubSay) annotations() (all []annotation) {
+	if len(s.Annotations) > 0 && json.Unmarshal(s.Annotations, &all) != nil {
+		return nil
+	}
+	return all
+}
+
+// says tells whether it brings anything but parts of calls.
+func (s *hubSay) says() bool {
+	return len(s.ThinkingBlocks) > 0 || s.Refusal != "" || s.text() != "" || s.reasoning() != ""
 }
 
 // reasoning is what it has thought, as text.
@@ -307,6 +321,10 @@ type hubUsage struct {
 		Reasoning int64 `json:"reasoning_tokens"`
 	} `json:"completion_tokens_details"`
 	Cost json.RawMessage `json:"cost"` // in dollars, of a stream
+
+	Speed       string          `json:"speed"` // as Anthropic tells them
+	Geo         string          `json:"inference_geo"`
+	ServerTools json.RawMessage `json:"server_tool_use"`
 }
 
 // finish is why an answer ended, in OpenAI's words. Some vendors say stop when a tool is called.

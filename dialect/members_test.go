@@ -11,25 +11,17 @@ import (
 	"testing"
 )
 
-// TestNothingIsLost takes the members of requests of every client's API (testdata/members) to every target, each once with the member and once without.
-// Taking one out must change what the target gets, or what is named as lost, or what is refused; else it was lost silently, which only those of
-// the list silent may be. What becomes of each is told in docs/members.md, for people.
+// TestNothingIsLost takes the members of requests of every client's API (testdata/members) to every target, and those of every provider's answers to
+// every client, each once with the member and once without. Taking one out must change what the other side gets, or what is named as lost, or what
+// is refused; else it was lost silently, which only those of the list silent may be. What becomes of each is told in docs/members.md, for people.
 func TestNothingIsLost(t *testing.T) {
 	page := []byte(membersHead)
 	quiet := map[*silence]bool{}
 	for _, c := range memberClients {
-		table := c.table(t, quiet)
-		page = fmt.Appendf(page, "\n## %s\n\n| member | %s |\n|%s\n", c.title, strings.Join(targetsOf(c), " | "), strings.Repeat("---|", len(targetsOf(c))+1))
-		for _, member := range table.order {
-			if table.forPeople(member) == "" {
-				continue
-			}
-			page = fmt.Appendf(page, "| `%s` |", member)
-			for _, target := range targetsOf(c) {
-				page = fmt.Appendf(page, " %s |", strings.Join(table.fates[member][target], "; "))
-			}
-			page = append(page, '\n')
-		}
+		page = c.table(t, quiet).write(page, c.title+", requests", targetsOf(c))
+	}
+	for _, provider := range slices.Sorted(maps.Keys(memberTargets)) {
+		page = answerTable(t, provider, quiet).write(page, "Answers of "+provider, namesOf(clientsOf(provider)))
 	}
 	page = append(page, "\n## Why nothing is said\n\n"...)
 	for i := range silent {
@@ -52,7 +44,8 @@ func TestNothingIsLost(t *testing.T) {
 const membersHead = "# What becomes of each member\n\n" +
 	"Every member that the references of the clients' APIs document, and a few that nobody knows (`yet_unknown`), at every target that speaks another one. `go test ./dialect -run NothingIsLost` takes each out of a request\n" +
 	"and looks at what is missing then; it writes this page with `-update`, and fails at a member that is missed by nobody. A cell tells where the member stands in the target's request; *named*: it is a 400\n" +
-	"`unsupported_by_target` or, with `unsupported: drop`, named in `x-bursar-dropped`; *needed*: without it the request is refused; *refused*: with it. A number stands for a member that is left out silently, for the reason below.\n"
+	"`unsupported_by_target` or, with `unsupported: drop`, named in `x-bursar-dropped`; *needed*: without it the request is refused; *refused*: with it. A number stands for a member that is left out silently, for the reason below.\n" +
+	"\nOf answers, plain and streamed, a cell tells where a client finds it. A client and a provider of one API get each other's bytes and lose nothing; what stands here is the way through a chat completion.\n"
 
 // memberTargets are the models that stand for the dialects of targets.
 var memberTargets = map[string]string{"openai": "gpt-6", "anthropic": "claude-sonnet-5", "gemini": "gemini-4-pro", "bedrock": "eu.anthropic.claude-sonnet-5"}
@@ -143,6 +136,29 @@ func (c memberClient) table(t *testing.T, quiet map[*silence]bool) *memberTable 
 		}
 	}
 	return table
+}
+
+// write appends a table for people.
+func (t *memberTable) write(page []byte, title string, columns []string) []byte {
+	page = fmt.Appendf(page, "\n## %s\n\n| member | %s |\n|%s\n", title, strings.Join(columns, " | "), strings.Repeat("---|", len(columns)+1))
+	for _, member := range t.order {
+		if t.forPeople(member) == "" {
+			continue
+		}
+		page = fmt.Appendf(page, "| `%s` |", member)
+		for _, column := range columns {
+			page = fmt.Appendf(page, " %s |", strings.Join(t.fates[member][column], "; "))
+		}
+		page = append(page, '\n')
+	}
+	return page
+}
+
+func namesOf(clients []memberClient) (all []string) {
+	for _, c := range clients {
+		all = append(all, c.name)
+	}
+	return all
 }
 
 // forPeople tells what a table says of a member; nothing of what only holds others or says what it is, and of what goes with its holder.

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"strings"
 
 	"bursar/exchange"
@@ -97,6 +98,9 @@ type messagesUsage struct {
 	Output   int64            `json:"output_tokens"`
 	Details  *messagesThought `json:"output_tokens_details,omitempty"`
 	Tier     string           `json:"service_tier,omitempty"`
+	Speed    string           `json:"speed,omitempty"`
+	Geo      string           `json:"inference_geo,omitempty"`
+	Tools    json.RawMessage  `json:"server_tool_use,omitempty"`
 	Cost     any              `json:"cost,omitempty"` // in dollars: ours, of a stream
 }
 
@@ -113,7 +117,7 @@ type messagesThought struct {
 func (u *hubUsage) messages(tier string) messagesUsage {
 	d := &u.Details
 	m := messagesUsage{
-		Input: max(0, u.Prompt-d.Cached-d.Written), Written: d.Written, Read: d.Cached, Output: u.Completion, Tier: tier,
+		Input: max(0, u.Prompt-d.Cached-d.Written), Written: d.Written, Read: d.Cached, Output: u.Completion, Tier: tier, Speed: u.Speed, Geo: u.Geo, Tools: given(u.ServerTools),
 	}
 	if d.Written > 0 {
 		m.Creation = &messagesWritten{d.Written - d.Written1h, d.Written1h}

@@ -46,7 +46,15 @@ func messagesAnswer(chat []byte, r Reply) ([]byte, error) {
 	out.StopReason, out.StopSequence = &reason, matched
 	usage := in.usage().messages(in.ServiceTier)
 	out.Usage = &usage
-	return encode(nil, &out), nil
+	return withMembers(encode(nil, &out), first.ending()), nil
+}
+
+// ending is what only Anthropic's answer tells when it ends.
+func (c *hubChoice) ending() members {
+	if c.Native == nil || c.Native.Dialect != anthropicName {
+		return nil
+	}
+	return c.Native.Members
 }
 
 // usage is what the answer told of it, nothing if it told nothing.

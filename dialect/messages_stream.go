@@ -15,11 +15,13 @@ type messagesStream struct {
 	index  int    // of the block under way, or of the next one
 	open   string // its type, "" if none is under way
 	calls  []*streamedCall
-	turn   int // the call under way, or the next one
+	turn   int             // the call under way, or the next one
+	waits  []messagesWords // that came amid a call, and are told behind it
 	tier   string
 	usage  *hubUsage
 	finish string
 	stop   any // the stop sequence
+	ending members
 }
 
 // streamedCall is a tool call of which fragments have come.
@@ -73,15 +75,20 @@ func (s *messagesStream) Event(dst, data []byte) ([]byte, error) {
 	}
 	dst = s.begin(dst, chunk)
 	if choice.Native != nil && choice.Native.Dialect == anthropicName {
-		for _, raw := range choice.Native.Content {
-			dst = s.whole(dst, raw)
+		s.waits = append(s.waits, messagesWords{native: choice.Native})
+	}
+	if choice.Delta != nil && choice.Delta.says() {
+		s.waits = append(s.waits, messagesWords{say: choice.Delta})
+	}
+	dst = s.speak(dst)
+	if choice.Delta != nil {
+		for _, call := range choice.Delta.ToolCalls {
+			dst = s.call(dst, call.Index, call.ID, call.Function)
 		}
 	}
-	if choice.Delta != nil {
-		dst = s.say(dst, choice.Delta)
-	}
+	dst = s.speak(dst)
 	if choice.FinishReason != "" {
-		s.finish, s.stop = choice.finish(len(s.calls) > 0), choice.StopReason
+		s.finish, s.stop, s.ending = choice.finish(len(s.calls) > 0), choice.StopReason, choice.ending()
 	}
 	return dst, nil
 }
@@ -115,7 +122,46 @@ func (s *messagesStream) begin(dst []byte, chunk *hubAnswer) []byte {
 	}})
 }
 
-// say adds what a delta says.
+// messagesWords is what a chunk brings beside parts of calls.
+type messagesWords struct {
+	say    *hubSay
+	native *native
+}
+
+// speak tells what waits, unless a call is under way whose arguments are not whole: its block would be ended, and the rest of them lost.
+func (s *messagesStream) speak(dst []byte) []byte {
+	amid := s.open == "tool_use" && !json.Valid(s.calls[s.turn].arguments)
+	for !amid && len(s.waits) > 0 {
+		words := s.waits[0]
+		s.waits = s.waits[1:]
+		if words.native != nil {
+			dst = s.beside(dst, words.native)
+		}
+		if words.say != nil {
+			dst = s.say(dst, words.say)
+		}
+	}
+	return dst
+}
+
+// beside tells what only Anthropic's API has words for: blocks as they came, citations of the text under way, and that it has ended.
+func (s *messagesStream) beside(dst []byte, n *native) []byte {
+	for _, raw := range n.Content {
+		dst = s.whole(dst, raw)
+	}
+	switch {
+	case len(n.Delta) == 0:
+	case kindOf(n.Delta) == "citations_delta":
+		dst = s.start(dst, "text")
+		index := s.index
+		dst = s.event(dst, &messagesStreamEvent{Type: "content_block_delta", Index: &index, Delta: n.Delta})
+	case s.open == "text":
+		dst = s.close(dst)
+	}
+	return dst
+}
+
+// say adds what a delta says, but for its calls.
 func (s *messagesStream) say(dst []byte, d *hubSay) []byte {
 	switch thought := d.reasoning(); {
 	case thought != "" && len(d.ThinkingBlocks) > 0: // of an answer that was whole: the blocks say it again
@@ -135,9 +181,6 @@ func (s *messagesStream) say(dst []byte, d *hubSay) []byte {
 			dst = s.start(dst, "text")
 			dst = s.delta(dst, messagesDelta{Type: "text_delta", Text: &text})
 		}
-	}
-	for _, call := range d.ToolCalls {
-		dst = s.call(dst, call.Index, call.ID, call.Function)
 	}
 	return dst
 }
@@ -265,12 +308,12 @@ func (s *messagesStream) end(dst []byte) []byte {
 	}
 	s.ended = true
 	dst = s.begin(dst, &hubAnswer{Model: s.reply.Model})
-	dst = s.close(s.tell(dst, true))
+	dst = s.close(s.speak(s.close(s.tell(dst, true))))
 	reason, matched := messagesStop(s.finish, s.stop)
 	usage := messagesUsage{}
 	if s.usage != nil {
 		usage = s.usage.messages(s.tier)
 	}
-	dst = s.event(dst, &messagesStreamEvent{Type: "message_delta", Delta: messagesStopped{reason, matched}, Usage: &usage})
+	dst = s.event(dst, &messagesStreamEvent{Type: "message_delta", Delta: json.RawMessage(withMembers(encode(nil, messagesStopped{reason, matched}), s.ending)), Usage: &usage})
 	return s.event(dst, &messagesStreamEvent{Type: "message_stop"})
 }

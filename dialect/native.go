@@ -12,7 +12,7 @@ const nativeType = "native"
 
 // native is what a chat completion has no member for, wrapped as it came: members of the request (Members, in `native` beside its messages), members
 // of a message, a part, a call or a tool (Members, in its own `native`), a part of a content (Block, of type native), a tool (Tool, of type
-// native), or the content of an answer (Content, in `native` of the choice). A target that speaks Dialect gets it back as it was; every other
+// native), or the content of an answer (Content, in `native` of the choice; Delta is what comes to the block under way of a streamed one). A target that speaks Dialect gets it back as it was; every other
 // loses it, by its own name. Also are members that are said in the words of a chat completion as well, or that change no answer: those are for
 // a target that speaks Dialect, and lost to none.
 type native struct {
@@ -23,6 +23,7 @@ type native struct {
 	Block   json.RawMessage            `json:"block,omitempty"`
 	Tool    json.RawMessage            `json:"tool,omitempty"`
 	Content []json.RawMessage          `json:"content,omitempty"`
+	Delta   json.RawMessage            `json:"delta,omitempty"`
 }
 
 // loseNative loses what only another dialect knows.
@@ -55,7 +56,7 @@ func (n *native) all() members {
 // besideOf wraps the members of an object but those that are named, to go beside what becomes of it; nil if there are no others that say something.
 func besideOf(of members, dialect string, named ...string) (n *native) {
 	for name, value := range of {
-		if v := string(value); !slices.Contains(named, name) && v != "null" && v != "[]" && v != "{}" {
+		if v := string(value); !slices.Contains(named, name) && v != "" && v != "null" && v != "[]" && v != "{}" {
 			n = n.put(dialect, name, value)
 		}
 	}

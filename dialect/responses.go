@@ -135,7 +135,7 @@ type (
 	outputText struct {
 		Type        string            `json:"type"`
 		Text        string            `json:"text"`
-		Annotations []struct{}        `json:"annotations"`
+		Annotations []any             `json:"annotations"` // urlAnnotation
 		LogProbs    []json.RawMessage `json:"logprobs"`
 	}
 	outputRefusal struct {

@@ -23,6 +23,7 @@ func responsesAnswer(chat []byte, r Reply) ([]byte, error) {
 		item := items.message()
 		if text != "" || refusal == "" {
 			part := newText(text)
+			part.Annotations = responsesAnnotations(said.annotations(), 0)
 			if first.LogProbs != nil && first.LogProbs.Content != nil {
 				part.LogProbs = first.LogProbs.Content
 			}
@@ -106,7 +107,7 @@ func (m *responseItems) call(id, name string) *callItem {
 }
 
 func newText(text string) outputText {
-	return outputText{Type: "output_text", Text: text, Annotations: []struct{}{}, LogProbs: []json.RawMessage{}}
+	return outputText{Type: "output_text", Text: text, Annotations: []any{}, LogProbs: []json.RawMessage{}}
 }
 
 // finish completes a reasoning item.

@@ -14,6 +14,8 @@ type (
 		Text    *string           `json:"text,omitempty"`
 		Refusal *string           `json:"refusal,omitempty"`
 		Logs    []json.RawMessage `json:"logprobs,omitzero"`
+		Which   *int              `json:"annotation_index,omitempty"`
+		Note    any               `json:"annotation,omitempty"`
 	}
 	summaryEvent struct {
 		event
@@ -98,11 +100,26 @@ func (s *responsesStream) say(dst []byte, kind, text string, logs []json.RawMess
 		return s.send(dst, "response.refusal.delta", m.event(partEvent{Delta: &text}))
 	}
 	m.text += text
+	s.length += characters(text)
 	m.logs = append(m.logs, logs...)
 	if logs == nil {
 		logs = []json.RawMessage{}
 	}
 	return s.send(dst, "response.output_text.delta", m.event(partEvent{Delta: &text, Logs: logs}))
+}
+
+// annotate tells where the text under way is from. Of one that has ended it can be told no more.
+func (s *responsesStream) annotate(dst []byte, all []annotation) []byte {
+	m := s.message
+	if m == nil || m.kind != "output_text" {
+		return dst
+	}
+	for _, note := range responsesAnnotations(all, s.length-characters(m.text)) {
+		which := len(m.notes)
+		m.notes = append(m.notes, note)
+		dst = s.send(dst, "response.output_text.annotation.added", m.event(partEvent{Which: &which, Note: note}))
+	}
+	return dst
 }
 
 // event places an event at the part under way.
@@ -118,6 +135,7 @@ func (m *openMessage) part() any {
 	}
 	text := newText(m.text)
 	text.LogProbs = append(text.LogProbs, m.logs...)
+	text.Annotations = append(text.Annotations, m.notes...)
 	return text
 }
 
@@ -133,7 +151,7 @@ func (s *responsesStream) endPart(dst []byte, m *openMessage) []byte {
 	}
 	dst = s.send(dst, "response.content_part.done", m.event(partEvent{Part: part}))
 	m.item.Content = append(m.item.Content, part)
-	m.kind, m.text, m.refusal, m.logs = "", "", "", nil
+	m.kind, m.text, m.refusal, m.logs, m.notes = "", "", "", nil, nil
 	return dst
 }
 

@@ -17,6 +17,7 @@ type responsesStream struct {
 	begun    bool
 	ended    bool
 	finish   string
+	length   int // characters of text so far
 	usage    *hubUsage
 	tier     string
 
@@ -39,6 +40,7 @@ type openMessage struct {
 	refusal string
 	kind    string // of the part under way: output_text or refusal
 	logs    []json.RawMessage
+	notes   []any // annotations
 }
 
 type openCall struct {
@@ -166,6 +168,9 @@ func (s *responsesStream) delta(dst []byte, c *hubChoice) []byte {
 			logs = c.LogProbs.Content
 		}
 		dst = s.say(dst, "output_text", text, logs)
+	}
+	if all := d.annotations(); len(all) > 0 {
+		dst = s.annotate(dst, all)
 	}
 	if d.Refusal != "" {
 		dst = s.say(dst, "refusal", d.Refusal, nil)

@@ -3,6 +3,7 @@ package dialect
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // silence is members that are left out without a word, and why that loses nothing.
@@ -54,6 +55,46 @@ var silent = []silence{
 		"messages[assistant].content[server_tool_use].id", "messages[assistant].content[server_tool_use].input", "messages[assistant].content[server_tool_use].name",
 		"messages[user].content[tool_result].content[tool_reference].tool_name", "contents[user].parts[fileData application/pdf].fileData.displayName", "input[web_search_call].action", "input[web_search_call].id", "input[web_search_call].status",
 	}},
+
+	{why: "It is the answer's form in the provider's API; the client's API has its own.", members: []string{
+		"object", "role", "created", "type", "*.role", "stream[].object", "stream[].created", "stream[].obfuscation", "choices[].index", "*.choices[].index", "candidates[].index", "*.candidates[].index",
+		"stream[message_start].message.type", "stream[message_start].message.content", "stream[message_start].message.stop_reason", "stream[message_start].message.stop_sequence",
+		"*].index", "*.contentBlockIndex", "stream[content_block_start]", "stream[content_block_stop]", "*.content_block.text", "*.content_block.thinking", "*.content_block.signature", "*.content_block.input",
+		"*.content_block.citations", "stream[]", "*.tool_calls[function].type", "*.tool_calls[].index", "*.images[image_url].type", "stream[].choices", "stream[].choices[].delta", "stream[].candidates[].content",
+		"stream[content_block_delta].delta.citation.type",
+	}},
+	{why: "The answer has an id in the client's API; the provider's is in the gateway's log and, of OpenAI's clients, in `x-request-id`.", members: []string{"id", "responseId", "stream[].id", "stream[].responseId"}},
+	{why: "It is told again with a later event, or is the sum of what is told.", members: []string{
+		"usage.total_tokens", "stream[].usage.total_tokens", "usage.totalTokens", "usageMetadata.totalTokenCount", "stream[].modelVersion", "stream[].usageMetadata", "*.usage.output_tokens", "usage.cache_creation.ephemeral_5m_input_tokens",
+		"candidates[].avgLogprobs", "usageMetadata.serviceTier", "usageMetadata.trafficType",
+	}},
+	{why: "Why it ended is told in fewer words: an answer with calls, a refusal, a stop sequence and an end have one word there, or `STOP`.", members: []string{
+		"stop_reason", "stop_sequence", "*.stop_sequence", "choices[].finish_reason", "stream[].choices[].finish_reason", "candidates[].finishReason", "candidates[].finishMessage", "stream[message_delta].delta",
+	}},
+	{why: "It is about the provider's own machines, and no part of what was answered.", members: []string{
+		"system_fingerprint", "stream[].system_fingerprint", "createTime", "modelStatus", "metrics", "performanceConfig", "additionalModelResponseFields", "trace", "moderation",
+	}},
+	{why: "The client's API has no word for it in usage. What it costs is booked all the same.", members: []string{
+		"*_tokens_details.audio_tokens", "*_tokens_details.image_tokens", "*_tokens_details.text_tokens", "*_prediction_tokens", "usage.prompt_tokens_details.cache_write_tokens",
+		"usage.cache_creation", "usage.inference_geo", "usage.server_tool_use", "usage.speed", "usage.cacheDetails", "usageMetadata.cacheTokensDetails", "usageMetadata.candidatesTokensDetails", "usageMetadata.promptTokensDetails",
+		"candidates[].tokenCount",
+	}},
+	{why: "Only what such a client cannot ask for is answered with it.", members: []string{
+		"choices[].logprobs", "stream[].choices[].logprobs", "candidates[].logprobsResult", "choices[].message.audio", "*.tool_calls[custom].custom", "*.tool_calls[custom].type",
+		"choices[].message.function_call", "choices[].message", "choices[].message.content", "*.toolUse.type", "container", "*.delta.container", "context_management", "content[tool_use].caller", "content[tool_use].toolset_name",
+	}},
+	{why: "Lost: its API has no place for an image that a model made.", members: []string{"choices[].message.images", "*.parts[inlineData image/png]", "output.message.content[]"}},
+	{why: "Lost: what Anthropic cites must have an index that it has sealed, so that an answer of another provider tells its client no citations.", target: "anthropic", members: []string{
+		"*.annotations", "*.citationMetadata", "*.groundingMetadata", "*.citationsContent.citations",
+	}},
+	{why: "Lost: it is told where it is from (`annotations`, `citationSources`), and no more of it; a stretch that begins at 0 says the same without, and a text that a call has ended can be told no more.", members: []string{
+		"content[text].citations", "*.citation.cited_text", "*.citation.encrypted_index", "*.citation.sourceContent", "*.web.domain", "*.citationSources[].license", "*.startIndex", "candidates[].groundingMetadata.webSearchQueries",
+		"candidates[].urlContextMetadata", "stream[].candidates[].citationMetadata",
+	}},
+	{why: "Lost: it is what a tool of the provider's has done, which goes to clients of its own API alone.", members: []string{"content[server_tool_use]", "content[web_search_tool_result]", "*.parts[executableCode]"}},
+	{why: "Lost: a category and a text beside a refusal, or ratings of what was let through.", members: []string{"stop_details", "candidates[].safetyRatings", "promptFeedback"}},
+	{why: "Lost: an answer's blocks have no place for Google's signature; Gemini takes its own calls back without one.", target: "anthropic", members: []string{"*.thoughtSignature"}},
+	{why: "It is a token's number in a vocabulary.", members: []string{"*.tokenId"}},
 }
 
 // mark is how a table tells of it.
@@ -61,10 +102,18 @@ func (s *silence) mark() string {
 	return strconv.Itoa(slices.IndexFunc(silent, func(o silence) bool { return o.why == s.why }) + 1)
 }
 
+// has tells whether a member is one of them; *.NAME is a NAME anywhere.
+func (s *silence) has(member string) bool {
+	return slices.ContainsFunc(s.members, func(m string) bool {
+		name, anywhere := strings.CutPrefix(m, "*")
+		return m == member || anywhere && strings.HasSuffix(member, name)
+	})
+}
+
 func silenced(client, member, target string) *silence {
 	for i := range silent {
 		s := &silent[i]
-		if (s.client == "" || s.client == client) && (s.target == "" || s.target == target) && slices.Contains(s.members, member) {
+		if (s.client == "" || s.client == client) && (s.target == "" || s.target == target) && s.has(member) {
 			return s
 		}
 	}
