@@ -171,9 +171,17 @@ func checkCharges(id string, charges []Charge) error {
 	return nil
 }
 
-func (s *Settlement) check() error {
-	if s.Actual < 0 || s.Actual > MaxAmount {
-		return fmt.Errorf("settle %q: the actual cost must be in 0 to %d, got %d", s.ID, MaxAmount, s.Actual)
+// leastOf is the least that may be settled: what is charged without a hold may be given back, too.
+func leastOf(charges *[]Charge) pricing.Nano {
+	if charges == nil {
+		return 0
+	}
+	return -MaxAmount
+}
+
+func (s *Settlement) check(least pricing.Nano) error {
+	if s.Actual < least || s.Actual > MaxAmount {
+		return fmt.Errorf("settle %q: the actual cost must be in %d to %d, got %d", s.ID, least, MaxAmount, s.Actual)
 	}
 	if s.Tokens < AsHeld || s.Tokens > MaxTokens {
 		return fmt.Errorf("settle %q: the tokens must be in 0 to %d, or AsHeld, got %d", s.ID, int64(MaxTokens), s.Tokens)

@@ -239,7 +239,7 @@ func (l *Leased) rouse() {
 // Settle replaces a hold by the actual cost, exactly once however often it is called. Of a hold drawn from a slice the store hears a little
 // later: then the result is Pending.
 func (l *Leased) Settle(ctx context.Context, s Settlement) (Settled, error) {
-	if err := s.check(); err != nil {
+	if err := s.check(0); err != nil {
 		return Settled{}, err
 	}
 	if done, ok := l.settle(s.ID, s.Actual, true); ok {

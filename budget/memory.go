@@ -170,7 +170,7 @@ func (m *Memory) Charge(_ context.Context, id string, charges []Charge, amount p
 }
 
 func (m *Memory) settle(s *Settlement, charges *[]Charge) (Settled, error) {
-	if err := s.check(); err != nil {
+	if err := s.check(leastOf(charges)); err != nil {
 		return Settled{}, err
 	}
 	id, actual := s.ID, s.Actual
@@ -209,7 +209,7 @@ func (m *Memory) settle(s *Settlement, charges *[]Charge) (Settled, error) {
 	return b.settled(), nil
 }
 
-// charge adds spend that had no hold.
+// charge adds spend that had no hold, or gives some back.
 func (m *Memory) charge(id string, charges []Charge, actual pricing.Nano, now time.Duration) (Settled, error) {
 	b := m.holding(id)
 	for i := range charges {
@@ -222,7 +222,7 @@ func (m *Memory) charge(id string, charges []Charge, actual pricing.Nano, now ti
 	}
 	b.windows = distinctWindows(b.windows)
 	for _, w := range b.windows {
-		w.spent += actual
+		w.spent = max(0, w.spent+actual)
 	}
 	m.close(b, holdCharged, actual, now)
 	return b.settled(), nil

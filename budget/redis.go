@@ -160,7 +160,7 @@ func (r *Redis) Cancel(ctx context.Context, id string) error {
 }
 
 // Charge makes amount the true cost of id, with or without a hold: it settles an open or expired hold, does nothing for an id that is settled,
-// and else adds the amount to what the charges have spent. So ledger rows can be replayed after Redis lost its last moments.
+// and else adds the amount, which may be negative, to what the charges have spent. So ledger rows can be replayed after Redis lost its last moments.
 func (r *Redis) Charge(ctx context.Context, id string, charges []Charge, amount pricing.Nano) (Settled, error) {
 	if err := checkCharges(id, charges); err != nil {
 		return Settled{}, err
@@ -169,7 +169,7 @@ func (r *Redis) Charge(ctx context.Context, id string, charges []Charge, amount 
 }
 
 func (r *Redis) settle(ctx context.Context, s *Settlement, charges *[]Charge) (Settled, error) {
-	if err := s.check(); err != nil {
+	if err := s.check(leastOf(charges)); err != nil {
 		return Settled{}, err
 	}
 	id := s.ID

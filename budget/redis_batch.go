@@ -13,7 +13,7 @@ func (r *Redis) SettleBatch(ctx context.Context, batch []Settlement, results []S
 	calls := make([]call, len(batch))
 	for i := range batch {
 		s := &batch[i]
-		if err := s.check(); err != nil {
+		if err := s.check(0); err != nil {
 			return err
 		}
 		counters, args := r.settleArgs(s, nil)

@@ -390,6 +390,29 @@ func TestNoCounterOverflows(t *testing.T) {
 	})
 }
 
+// TestChargeGivesBack: what was charged too high is given back once, and never more than was spent.
+func TestChargeGivesBack(t *testing.T) {
+	eachStore(t, func(t *testing.T, b *bench) {
+		s, ctx, team := b.handles[0], t.Context(), []Charge{hard("team", 1000)}
+		charge := func(id string, amount pricing.Nano) {
+			t.Helper()
+			_, err := s.Charge(ctx, id, team, amount)
+			must(t, err)
+		}
+		charge("a", 700)
+		charge("back", -300)
+		charge("back", -300)
+		wantStates(t, s, team, 400, 0)
+		charge("more", -500)
+		wantStates(t, s, team, 0, 0)
+		charge("a window that nothing was spent in", -1)
+		wantStates(t, s, team, 0, 0)
+		if _, err := s.Settle(ctx, Settlement{ID: "a", Actual: -1}); err == nil {
+			t.Error("a hold was settled with less than nothing")
+		}
+	})
+}
+
 func TestChargeTakesTheTruth(t *testing.T) {
 	eachStore(t, func(t *testing.T, b *bench) {
 		s, ctx, team := b.handles[0], t.Context(), []Charge{hard("team", 1000)}

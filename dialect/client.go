@@ -55,6 +55,9 @@ type Asked struct {
 	Model  string // from the URL, "" if the body names it
 	Stream bool   // the URL asks for a stream
 	Count  bool   // only the prompt's tokens are asked for
+
+	// Stateful: what the body refers to is stored at the target, which gets the client's own bytes. The chat completion leaves it out.
+	Stateful bool
 }
 
 // Reply is what an answer is made with, beside what was answered.

@@ -9,12 +9,12 @@ import (
 )
 
 // responsesRequest carries a request of the Responses API over to a chat completion.
-func responsesRequest(body []byte, _ Asked) ([]byte, *exchange.Fault) {
+func responsesRequest(body []byte, a Asked) ([]byte, *exchange.Fault) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, malformed("body", "a JSON object"+why(err))
 	}
-	t := responsesTranslation{rest: in, out: chatBody{Messages: []hubMessage{}}}
+	t := responsesTranslation{asked: a, rest: in, out: chatBody{Messages: []hubMessage{}}}
 	for _, step := range []func() *exchange.Fault{t.stateless, t.members, t.input, t.tools, t.choice, t.format, t.reasoning, t.include} {
 		if fault := step(); fault != nil {
 			return nil, fault
@@ -26,6 +26,7 @@ func responsesRequest(body []byte, _ Asked) ([]byte, *exchange.Fault) {
 
 // responsesTranslation is one request under way: rest holds the members that nothing was made of yet.
 type responsesTranslation struct {
+	asked  Asked
 	rest   map[string]json.RawMessage
 	out    chatBody
 	answer *hubMessage // the assistant's turn that items are being added to
@@ -38,8 +39,8 @@ var stateful = []string{"previous_response_id", "conversation", "background", "p
 // stateless refuses what only the account that has stored it can answer. Nothing of it can be dropped, whatever the policy says.
 func (t *responsesTranslation) stateless() *exchange.Fault {
 	for _, name := range stateful {
-		switch value := string(given(t.rest[name])); value {
-		case "", "false", `""`:
+		switch {
+		case t.asked.Stateful || !says(t.rest[name]):
 			delete(t.rest, name)
 		default:
 			return &exchange.Fault{
@@ -91,6 +92,9 @@ func (t *responsesTranslation) input() *exchange.Fault {
 	delete(t.rest, "instructions")
 	delete(t.rest, "input")
 	var text string
+	if raw == nil && t.asked.Stateful { // all that it says may be stored
+		raw = json.RawMessage(`""`)
+	}
 	if raw != nil && json.Unmarshal(raw, &text) == nil {
 		t.out.Messages = append(t.out.Messages, hubMessage{Role: "user", Content: text})
 		return nil
@@ -161,6 +165,10 @@ func (t *responsesTranslation) item(raw json.RawMessage, at string) *exchange.Fa
 	case "reasoning":
 		t.thought(&item, raw)
 	case "item_reference":
+		if t.asked.Stateful {
+			t.wrap(raw)
+			return nil
+		}
 		return malformed(at, "an item itself, not a reference to one: this gateway stores none. Clients send items whole where they are told `store: false`")
 	default: // what a provider's own tools have done
 		t.wrap(raw)

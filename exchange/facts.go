@@ -32,6 +32,8 @@ type Facts struct {
 	Sticky       Sticky   // what served the conversation's earlier turns
 	Certified    []string // names of routes whose cheap answers are certified for the team, sorted
 	Pinned       bool     // x-bursar-pin: the model asked for is the model used
+	Stateful     string   // the member that asks for what a provider has stored, such as previous_response_id, or wants it to; "" if none does
+	Origin       string   // where that is stored: provider/model, or provider/ if any model of it will do; "" if nothing is stored yet
 	Fixed        bool     // the call is of a kind whose answer is of use from the model asked for alone, such as an embedding: no route sends it elsewhere
 }
 

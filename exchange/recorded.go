@@ -21,10 +21,14 @@ type Recorded struct {
 	Conversation uint64
 	Sticky       Sticky
 	Pinned       bool
+	Stateful     string // see Facts
+	Origin       string
 	CacheKey     uint64 // the beginning of the answer's key in the cache, 0 if the cache was not asked
 	Certified    bool   // the route that decided had a certificate for the team
 	Cascade      CascadeWord
 	Beside       []PaidCall // answers that were paid and thrown away
+	Response     string     // the response that had not ended when its hold was booked as its cost: a correction may follow; "" if there is none
+	Unknown      string     // why the hold was booked as the cost: see the names of package proxy; "" if the cost is known
 	Of           string     // the request that the house made this call for, "" if it is a client's
 }
 
@@ -33,6 +37,7 @@ func (f *Facts) Record(cacheKey uint64) Recorded {
 	return Recorded{
 		Complexity: f.Complexity, Tools: f.Tools, Images: f.Images, Turns: f.Turns, N: f.N, MaxOutput: f.MaxOutput,
 		BudgetUsed: f.BudgetUsed, Conversation: f.Conversation, Sticky: f.Sticky, Pinned: f.Pinned || f.Fixed, CacheKey: cacheKey,
+		Stateful: f.Stateful, Origin: f.Origin,
 	}
 }
 
@@ -40,9 +45,10 @@ func (f *Facts) Record(cacheKey uint64) Recorded {
 func (r *Recorded) Restore(f *Facts) {
 	f.Complexity, f.Tools, f.Images, f.Turns, f.N, f.MaxOutput = r.Complexity, r.Tools, r.Images, r.Turns, r.N, r.MaxOutput
 	f.BudgetUsed, f.Conversation, f.Sticky, f.Pinned = r.BudgetUsed, r.Conversation, r.Sticky, r.Pinned
+	f.Stateful, f.Origin = r.Stateful, r.Origin
 }
 
-// AppendText writes it as words of a letter and a value, in no more than some 100 bytes: "c0.525 t1 o1024 kfe01". What has its zero value is left
+// AppendText writes it as words of a letter and a value, most in no more than some 100 bytes: "c0.525 t1 o1024 kfe01". What has its zero value is left
 // out, and one answer (n) too. It never fails.
 func (r *Recorded) AppendText(dst []byte) []byte {
 	word := func(letter byte) {
@@ -61,6 +67,12 @@ func (r *Recorded) AppendText(dst []byte) []byte {
 		if v != 0 {
 			word(letter)
 			dst = strconv.AppendUint(dst, v, 16)
+		}
+	}
+	text := func(letter byte, v string) {
+		if v != "" {
+			word(letter)
+			dst = append(dst, v...)
 		}
 	}
 	if r.Complexity.Known {
@@ -100,18 +112,13 @@ func (r *Recorded) AppendText(dst []byte) []byte {
 		dst = append(dst, '=')
 		dst = append(dst, r.Beside[i].Why...)
 	}
-	if r.Of != "" {
-		word('A')
-		dst = append(dst, r.Of...)
-	}
-	if r.Sticky.Model != "" {
-		word('m')
-		dst = append(dst, r.Sticky.Model...)
-	}
-	if r.Sticky.Target != "" {
-		word('u')
-		dst = append(dst, r.Sticky.Target...)
-	}
+	text('A', r.Of)
+	text('m', r.Sticky.Model)
+	text('u', r.Sticky.Target)
+	text('S', r.Stateful)
+	text('O', r.Origin)
+	text('r', r.Response)
+	text('U', r.Unknown)
 	return dst
 }
 
@@ -170,6 +177,14 @@ func (r *Recorded) take(letter byte, value string) (err error) {
 		r.Sticky.Model = value
 	case 'u':
 		r.Sticky.Target = value
+	case 'S':
+		r.Stateful = value
+	case 'O':
+		r.Origin = value
+	case 'r':
+		r.Response = value
+	case 'U':
+		r.Unknown = value
 	}
 	return err // a letter of a later version is passed over
 }

@@ -20,6 +20,7 @@ func TestRecordedComesBack(t *testing.T) {
 			Conversation: rapid.Uint64().Draw(t, "conversation"), CacheKey: rapid.Uint64().Draw(t, "key"),
 			Sticky: Sticky{Model: name.Draw(t, "model"), Target: name.Draw(t, "target")}, Pinned: rapid.Bool().Draw(t, "pinned"),
 			Certified: rapid.Bool().Draw(t, "certified"), Of: name.Draw(t, "of"),
+			Stateful: name.Draw(t, "stateful"), Origin: name.Draw(t, "origin"), Response: name.Draw(t, "response"), Unknown: name.Draw(t, "why"),
 			Cascade: rapid.SampledFrom([]CascadeWord{CascadeNone, CascadeKept, CascadeEscalated}).Draw(t, "cascade"),
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "calls") {
@@ -36,7 +37,8 @@ func TestRecordedComesBack(t *testing.T) {
 		var f Facts
 		got.Restore(&f)
 		again := f.Record(got.CacheKey)
-		again.Certified, again.Cascade, again.Beside, again.Of = got.Certified, got.Cascade, got.Beside, got.Of // they are no facts
+		again.Certified, again.Cascade, again.Beside, again.Of = got.Certified, got.Cascade, got.Beside, got.Of
+		again.Response, again.Unknown = got.Response, got.Unknown // they are no facts
 		if !reflect.DeepEqual(again, got) {
 			t.Fatalf("restored %+v", f)
 		}

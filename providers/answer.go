@@ -32,6 +32,7 @@ type Answer struct {
 	Finish   string // worst finish reason of all choices: "stop" only if each of them is complete; of a plain answer
 	Choices  int    // how many
 	Attempts int    // requests made for it
+	Key      uint32 // which of the provider's keys it was asked with: see Call
 
 	resp    *fasthttp.Response
 	started time.Time
@@ -94,6 +95,9 @@ func (a *Answer) readHead() {
 // judge reads a whole plain answer, and decides whether it is one. One of another dialect becomes a chat completion first.
 func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 	a.Body = a.resp.Body()
+	if c.Raw {
+		d = nil
+	}
 	if d != nil && a.Status == http.StatusOK && !c.Stream {
 		completion, err := d.Answer(a.Body, dialect.Made{Created: now.Unix(), Model: c.Model, ID: string(a.ProviderID)})
 		if err != nil {
@@ -104,6 +108,8 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 	switch {
 	case a.Status == http.StatusOK && c.Stream:
 		return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("asked for a stream, it answered %d bytes of %q", len(a.Body), a.ContentType)}
+	case a.Status == http.StatusOK && c.Raw:
+		return nil
 	case a.Status == http.StatusOK:
 		read := a.read
 		if c.Vectors {

@@ -3,6 +3,7 @@ package providers
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -112,11 +113,13 @@ func (u *Upstream) send(conn *conn, c *Call, uri string, auth []dialect.Header) 
 	req := fasthttp.AcquireRequest()
 	defer fasthttp.ReleaseRequest(req)
 	h := &req.Header
-	h.SetMethod(fasthttp.MethodPost)
+	h.SetMethod(cmp.Or(c.Method, fasthttp.MethodPost))
 	h.SetRequestURI(uri)
 	h.SetHost(u.host)
 	h.SetUserAgent("bursar")
-	h.SetContentType("application/json")
+	if len(c.Body) > 0 {
+		h.SetContentType("application/json")
+	}
 	switch {
 	case c.Stream && u.dialect != nil && u.dialect.Frames:
 		h.Set("Accept", framesType)

@@ -11,7 +11,9 @@ import (
 type Call struct {
 	Model     string // the provider's own name for the model, as the body has it
 	Target    string // provider/model: what is watched by a breaker
-	Path      string // after the base URL; "" is /chat/completions
+	Path      string // after the base URL, with its query; "" is /chat/completions
+	Method    string // "" is POST
+	Raw       bool   // it asks for no answer of a model: what comes back is given as it is
 	Body      []byte // the request, untouched; must stay as it is until Call returns
 	Stream    bool   // the body asks for a stream
 	N         int64  // answers asked for; 0 is one
@@ -24,6 +26,7 @@ type Call struct {
 	Tokens       int64  // of the prompt and the most that may be answered: what a provider's limit of tokens may count; 0 if not known
 	Others       bool   // there are other targets: what this one asks to wait for is not waited for
 	Team         string // whose own keys serve it, if it has any
+	Key          uint32 // the only one of its keys that will do: an Answer's Key; 0 is any
 	Conversation uint64 // all requests of one are sent with the same key, as far as it serves; 0 takes turns
 }
 
@@ -96,22 +99,26 @@ func (u *Upstream) patience(c *Call) time.Duration {
 func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 	deadline := time.Now().Add(u.cfg.Total)
 	ring := u.ring(c.Team)
+	able := only(ring, c.Key)
+	if len(able) == 0 && len(ring) > 0 {
+		return nil, &Failure{Target: c.Target, Cause: CauseKeyGone, Err: errKeyGone}
+	}
 	var tried []*credential // of this round
 	free := 0               // attempts that do not count as retries
 	stale := false
 	for n := 1; ; n++ {
-		key, wait := u.pick(ring, c, tried)
+		key, wait := u.pick(able, c, tried)
 		if key == nil && n-free <= u.cfg.Retries && u.worthWaiting(c, wait, deadline) && pause(wait, c.Caller) {
-			key, wait = u.pick(ring, c, tried)
+			key, wait = u.pick(able, c, tried)
 		}
 		if key == nil {
-			return nil, &Failure{Target: c.Target, Cause: CauseLimited, Attempts: n - 1, RetryAfter: wait, several: len(ring) > 1, Err: errKeysRest(len(ring))}
+			return nil, &Failure{Target: c.Target, Cause: CauseLimited, Attempts: n - 1, RetryAfter: wait, several: len(ring) > 1, Err: errKeysRest(len(able))}
 		}
 		key.asks(c.Target, c.Tokens, u.cfg.Now())
 		answer, failure := u.attempt(c, key, deadline)
 		key.note(c.Target, failure, len(ring) == 1, u.cfg.Now())
 		if failure == nil {
-			answer.Attempts = n
+			answer.Attempts, answer.Key = n, key.number()
 			return answer, nil
 		}
 		failure.Target, failure.Attempts, failure.several = c.Target, n, len(ring) > 1
@@ -123,10 +130,10 @@ func (u *Upstream) attempts(c *Call) (*Answer, *Failure) {
 			u.pool.CloseIdleConnections()
 			continue
 		}
-		if failure.aboutKey() && len(ring) > 1 {
+		if failure.aboutKey() && len(able) > 1 {
 			// Another key has limits, and perhaps an account, of its own: it is tried at once.
 			tried = append(tried, key)
-			if next, _ := u.pick(ring, c, tried); next != nil {
+			if next, _ := u.pick(able, c, tried); next != nil {
 				free++
 				continue
 			}
@@ -212,5 +219,7 @@ func (a alarm) Close() error {
 	}
 	return nil
 }
+
+var errKeyGone = errors.New("the key that made what the call refers to is not among its keys any more")
 
 var errBreakerOpen = errors.New("its breaker is open")

@@ -44,12 +44,13 @@ const (
 	CauseAnswer                  // it answered with what is no answer: not JSON, an error with status 200, a redirect
 	CauseBreaker                 // not called: it failed too often just before
 	CausePool                    // not called: every connection, or every place, is in use
+	CauseKeyGone                 // not called: only a key that is no longer configured would do
 	CauseClientGone              // the client left; nobody's fault
 	causeCount
 )
 
 var causeNames = [causeCount]string{
-	"connect", "lost", "timeout", "limited", "overload", "credential", "answer", "breaker", "pool", "client_gone",
+	"connect", "lost", "timeout", "limited", "overload", "credential", "answer", "breaker", "pool", "key_gone", "client_gone",
 }
 
 // String returns the cause's name, for logs and metrics.
@@ -81,7 +82,7 @@ func (f *Failure) aboutKey() bool { return f.Cause == CauseLimited || f.Cause ==
 // verdict is what the failure tells of the target's health.
 func (f *Failure) verdict() verdict {
 	switch {
-	case f.Cause == CauseClientGone || f.Cause == CausePool || f.several && f.aboutKey():
+	case f.Cause == CauseClientGone || f.Cause == CausePool || f.Cause == CauseKeyGone || f.several && f.aboutKey():
 		return neutral
 	case f.Cause == CauseLimited && f.Attempts == 0: // nothing was asked, so nothing was learnt
 		return neutral
@@ -122,6 +123,9 @@ func (f *Failure) Fault() *exchange.Fault {
 	case CausePool:
 		fault.Status, fault.Code = http.StatusServiceUnavailable, "gateway_busy"
 		fault.Message, fault.Hint = f.Target+" has as many requests under way as it may have at once.", "Try again later."
+	case CauseKeyGone:
+		fault.Status, fault.Code, fault.NoRetry = http.StatusServiceUnavailable, "provider_key_gone", true
+		fault.Message, fault.Hint = "The key that made what the request refers to is no longer one of the keys of "+f.Target+".", "Send the whole conversation as `input`; or an operator brings the key back under its old name."
 	case CauseClientGone:
 		fault.Status, fault.Code, fault.Reason = statusClientGone, "client_gone", exchange.ReasonClientGone
 		fault.Message = "The client left before " + f.Target + " answered."

@@ -29,6 +29,7 @@ type Stream struct {
 	passing *passing       // the client gets what comes as it is; nil if it does not
 	foreign bool           // it says what a chat completion has no words for
 	frames  bool           // it comes in frames
+	raw     bool           // its events are passed on, whatever they say
 	scratch []byte
 	begun   bool // the first event was read
 	ahead   Event
@@ -131,7 +132,8 @@ func (u *Upstream) receiveStream(c *Call, l *line, answer *Answer) (*Answer, *Fa
 	s := &answer.stream
 	answer.Stream = s
 	s.target, s.line, s.config, s.choices = c.Target, l, &u.cfg, int(max(1, min(c.N, mostChoices)))
-	if u.dialect != nil {
+	s.raw = c.Raw
+	if u.dialect != nil && !c.Raw {
 		if c.Native {
 			s.passing = new(passing)
 		}
@@ -277,7 +279,7 @@ func (s *Stream) told() (raw, data []byte, err error) {
 // finish decides how the stream ended, and gives the connection back.
 func (s *Stream) finish() {
 	clean := errors.Is(s.ended, io.EOF)
-	good := s.failed == nil && (s.done || s.reasons.ended(s.choices))
+	good := s.failed == nil && (s.done || s.raw && clean || s.reasons.ended(s.choices))
 	switch {
 	case good:
 		// An error after the end of the answer is none of ours: the connection is not used again, that is all.
@@ -326,6 +328,7 @@ func (s *Stream) read(raw []byte) (Event, error) {
 	var event Event
 	event, s.scratch = readEvent(raw, at, s.scratch)
 	switch {
+	case s.raw:
 	case len(event.Data) == 0:
 		event.Kind = KindComment
 	case event.Kind == KindError:

@@ -172,6 +172,8 @@ const azureVersion = "2024-10-21"
 // path is the path and query of a call.
 func (u *Upstream) path(c *Call) string {
 	switch {
+	case c.Raw && u.tail != "" && strings.Contains(c.Path, "?"):
+		return u.base + c.Path + "&" + u.tail[1:]
 	case u.deployments:
 		return u.base + "/openai/deployments/" + url.PathEscape(c.Model) + cmp.Or(c.Path, "/chat/completions") + u.tail
 	case c.Path != "":

@@ -18,6 +18,9 @@ func (s *Server) adjusted(t *trip, c *exchange.Candidate, counted int64) int64 {
 // calibrate learns from the usage that the provider has reported of a prompt that we could only estimate.
 func (s *Server) calibrate(t *trip) {
 	out := &t.Outcome
+	if t.Facts.Stateful != "" { // its provider counts more than there was to count here
+		return
+	}
 	if out.Method == exchange.MethodReported && s.counter.Method(t.using.family(out.Served)) != tokens.Exact {
 		s.calibration.Note(out.Served.Target, t.estimate, out.Usage.Prompt())
 	}

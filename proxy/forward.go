@@ -67,7 +67,7 @@ func (t *trip) speaks(c *exchange.Candidate) bool {
 func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	t.enter(exchange.StepForward)
 	c := t.Decision.Candidates[t.candidate]
-	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Tokens: t.sent + t.cap*t.Facts.N, Others: t.candidate+1 < len(t.Decision.Candidates), Team: t.Facts.Team, Conversation: t.Facts.Conversation}
+	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Key: t.stored.key, Tokens: t.sent + t.cap*t.Facts.N, Others: t.candidate+1 < len(t.Decision.Candidates), Team: t.Facts.Team, Conversation: t.Facts.Conversation}
 	switch {
 	case t.client != nil && t.seat != nil:
 		t.call.Caller = followedCaller{t.client, t.seat}
@@ -88,6 +88,11 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 		t.call.Path, t.call.Vectors = t.endpoint.path, t.endpoint.input == prompt.Inputs
 	}
 	t.call.Native, t.dropped = t.native, nil
+	if !t.native && t.Facts.Stateful != "" {
+		t.failed = asItIs(c, t.Facts.Stateful)
+		t.candidate++
+		return t.candidate < len(t.Decision.Candidates), t.failed
+	}
 	if !t.native {
 		var unfit *exchange.Fault
 		if t.call.Body, t.dropped, unfit = upstream.Carry(t.body, t.carrying(c)); unfit != nil {
@@ -100,6 +105,9 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	if t.checks() && t.Decision.Cascade.Second != "" && t.Decision.Cascade.Quality == 0 {
 		s.askSecond(t)
 	}
+	if t.stored.asked.Background && !t.Facts.Stream {
+		return s.forwardBackground(t, c, upstream)
+	}
 	answer, err := upstream.Call(&t.call)
 	if err != nil {
 		return s.callFailed(t, c, err)
@@ -111,6 +119,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	}
 	t.Outcome.FirstByte = answer.FirstByte().Sub(t.Start)
 	t.Outcome.Served = c
+	s.nameResponses(t, c, answer)
 	switch {
 	case answer.Refused && t.draft != nil && t.draft.body != nil: // that is worse than what there is
 		answer.Release()
@@ -232,7 +241,7 @@ func (t *trip) pass(answer *providers.Answer) error {
 		answer.MoveBody(&t.ctx.Response)
 		return nil
 	case t.native:
-		t.ctx.SetBody(answer.Native)
+		t.ctx.SetBody(t.renamed(answer.Native))
 		return nil
 	}
 	body, err := t.whole(answer.Body)
@@ -259,7 +268,7 @@ func (t *trip) passRefusal(answer *providers.Answer) {
 		answer.MoveBody(&t.ctx.Response)
 		return
 	case t.native:
-		t.ctx.SetBody(answer.Native)
+		t.ctx.SetBody(t.stored.ids.Refusal(answer.Native))
 		return
 	}
 	status, body := t.refusedBy(answer.Status, answer.Body)

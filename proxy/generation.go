@@ -110,6 +110,9 @@ func (s *Server) take(ctx context.Context, g *generation) error {
 		}
 	}
 	s.current.Store(g)
+	if before == nil {
+		close(s.inUse)
+	}
 	s.declareKeys(g.policy)
 	return nil
 }

@@ -22,6 +22,9 @@ func (s *Server) lookup(t *trip) (answered bool, fault *exchange.Fault) {
 	s.leaveSeat(t, false) // that of the model which a budget has sent it on from
 	w := cacheControl(t.ctx.Request.Header.PeekAll("Cache-Control"))
 	t.caching = w.limit(t.Decision.Cache)
+	if t.storing() {
+		t.caching = exchange.CacheOff
+	}
 	if t.caching != exchange.CacheOff {
 		if fault := t.readNamespace(); fault != nil {
 			return false, fault

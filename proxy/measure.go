@@ -18,6 +18,9 @@ func (s *Server) read(t *trip) *exchange.Fault {
 			return asFault(err)
 		}
 	}
+	if fault := s.readStored(t); fault != nil {
+		return fault
+	}
 	if fault := t.translate(); fault != nil {
 		return fault
 	}
@@ -42,6 +45,7 @@ func (s *Server) measure(t *trip) {
 	}
 	f.Model, f.Stream, f.Tools = e.Model(), e.Stream(), e.HasTools()
 	f.N, f.MaxOutput = e.N(), e.MaxOutput()
+	f.Stateful, f.Origin = t.stored.asked.Member, t.stored.at
 	f.Pinned = string(h.Peek("x-bursar-pin")) == "1"
 
 	t.target = t.using.targetOf(f.Model)
@@ -65,7 +69,9 @@ func (s *Server) measure(t *trip) {
 	}
 
 	f.Certified = s.labels.certified(f.Team)
-	f.Conversation = e.Conversation(f.Key)
+	if t.stored.at == "" { // else it is one that began elsewhere
+		f.Conversation = e.Conversation(f.Key)
+	}
 	f.Sticky = s.sticky.find(f.Conversation)
 }
 

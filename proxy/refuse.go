@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"bursar/budget"
 	"bursar/exchange"
@@ -62,8 +63,11 @@ func (s *Server) lost(ctx *fasthttp.RequestCtx, path string) {
 	f := &exchange.Fault{
 		Status: 404, Type: "invalid_request_error", Code: "unknown_url", Reason: exchange.ReasonBadRequest, NoRetry: true,
 		Message: fmt.Sprintf("Unknown request URL: %s %.200s.", ctx.Method(), path),
-		Hint: "This gateway serves POST /v1/chat/completions, /v1/responses, /v1/completions, /v1/embeddings, /v1/messages, /v1/messages/count_tokens, /v1beta/models/MODEL:generateContent, :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, and GET /v1/models. " +
+		Hint: "This gateway serves POST /v1/chat/completions, /v1/responses (and what is stored below it), /v1/completions, /v1/embeddings, /v1/messages, /v1/messages/count_tokens, /v1beta/models/MODEL:generateContent, :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents, and GET /v1/models. " +
 			"The base URL of OpenAI's SDKs ends in /v1, that of Anthropic's and Google's does not.",
+	}
+	if strings.HasPrefix(path, "/v1/conversations") {
+		f.Hint = "Conversations are made by their provider; a request goes on from an earlier answer with `previous_response_id`, or brings the id of a conversation that was made there."
 	}
 	id, c := s.ids.next(ctx.Time()), clientOf(ctx)
 	tellID(ctx, c, id)

@@ -148,7 +148,7 @@ func (r *relay) fill() {
 			r.take(&event)
 		case errors.Is(err, io.EOF):
 			r.end = r.trip.Outcome.Reason
-			if r.out = append(r.out, r.answer.Stream.Passed()...); !r.trip.native {
+			if r.out = r.trip.appendRenamed(r.out, r.answer.Stream.Passed()); !r.trip.native {
 				r.out, _ = r.told.end(r.out)
 			}
 		case errors.Is(err, providers.ErrClientGone):
@@ -181,7 +181,7 @@ func (r *relay) take(event *providers.Event) {
 	case event.Kind == providers.KindError:
 		r.fail(providers.ErrStreamBroken)
 	case r.trip.native:
-		r.out = append(r.out, r.answer.Stream.Passed()...)
+		r.out = r.trip.appendRenamed(r.out, r.answer.Stream.Passed())
 	default:
 		var err error
 		if r.out, err = r.told.tell(r.out, event, r.trip.Outcome.Cost); err != nil {
@@ -270,6 +270,10 @@ func (r *relay) CloseWithError(err error) error {
 		r.guard.release()
 	}
 	r.answer.Release()
+	if t.stored.goesOn() {
+		r.server.watch(t)
+		return nil
+	}
 	r.server.end(t)
 	return nil
 }

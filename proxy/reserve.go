@@ -70,6 +70,12 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 		s.limit(t, t.using, c)
 	}
 	bound, predicted := s.holdTokens(c, m.Tokens, m.Method, t.using.family(c), len(t.chat)), min(m.Prediction, mostOutput)
+	added, fault := t.history(c, bound)
+	if fault != nil {
+		return &shortage{fault: fault}
+	}
+	bound, t.sent = bound+added, t.sent+added
+	t.stored.bound = bound
 	most := min(t.Decision.MaxOutput, mostOutput)
 	if c.MaxOutput > 0 {
 		most = min(most, c.MaxOutput)
@@ -198,7 +204,7 @@ func (s *Server) journal(t *trip, slice string) *shortage {
 // downgrade sends the request to the model that a spent budget falls back on. False: none of its targets can serve, or so many
 // budgets have sent it on already that they send it in circles.
 func (t *trip) downgrade(to *policy.Model) bool {
-	targets := usable(to.Use, t.Facts.Scope)
+	targets := t.keepers(usable(to.Use, t.Facts.Scope))
 	if len(targets) == 0 || t.downgrades >= len(t.using.budgets) {
 		return false
 	}

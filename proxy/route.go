@@ -35,6 +35,10 @@ var (
 // route finds the endpoint.
 func (s *Server) route(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.Path())
+	if id, action, ok := storedCall(string(ctx.Method()), path); ok {
+		s.aboutStored(ctx, id, action)
+		return
+	}
 	if !ctx.IsPost() {
 		s.look(ctx, path)
 		return

@@ -23,6 +23,7 @@ func (t *trip) row() ledger.Row {
 	recorded := f.Record(t.key.Short())
 	recorded.Certified = slices.Contains(f.Certified, d.Rule)
 	recorded.Cascade, recorded.Beside = out.Cascade, out.Beside
+	recorded.Response, recorded.Unknown = t.stored.sealed, t.stored.unknown
 	if t.beside != nil {
 		r.Kind, recorded.Of = ledger.KindAside, t.beside.of
 	}

@@ -20,7 +20,10 @@ func (s *Server) carryOut(t *trip) {
 	if fault := s.carry(t); fault != nil {
 		s.refuse(t, fault)
 	}
-	if !t.streaming {
+	switch {
+	case t.stored.pending:
+		s.watch(t)
+	case !t.streaming:
 		s.end(t)
 	}
 }

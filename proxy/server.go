@@ -43,7 +43,9 @@ type Server struct {
 	alone    alone
 	renewing refreshes
 	besides  besides
+	pendings pendings
 	labels   labels
+	sealers  sealers
 
 	judgements reports
 	diary      diary
@@ -65,6 +67,7 @@ type Server struct {
 	stop      context.CancelFunc
 	running   sync.WaitGroup
 
+	inUse     chan struct{} // closed when the first policy is in use
 	recovered chan struct{} // closed when the store knows what the last process left undone
 }
 
@@ -108,6 +111,8 @@ type Options struct {
 	Warn        func(what string, err error)          // faults of the house that no client hears of
 	Budget      func(BudgetEvent)                     // thresholds that budgets reach
 	Limit       func(LimitEvent)                      // limits that have no room, each at most once a minute
+	Poll        time.Duration                         // how soon a background response is first asked for; the waits double, up to 30 of it; default 1 s
+	Secret      func() []byte                         // what ids of stored responses are sealed with: the same for a fleet and over restarts; nil while it is not known. Default is one of this process
 	Opinion     func(tokens int64, cost pricing.Nano) // what second opinions on questions took of their embedder; the cost is 0 if its price is not known
 }
 
@@ -139,6 +144,12 @@ func (o Options) withDefaults() Options {
 	if o.Limit == nil {
 		o.Limit = func(LimitEvent) {}
 	}
+	if o.Poll == 0 {
+		o.Poll = time.Second
+	}
+	if o.Secret == nil {
+		o.Secret = ownSecret()
+	}
 	if o.Opinion == nil {
 		o.Opinion = func(int64, pricing.Nano) {}
 	}
@@ -160,7 +171,7 @@ func New(rooms Rooms, options Options) *Server {
 	s := &Server{
 		Options: options.withDefaults(),
 		keys:    rooms.Keys, counter: rooms.Counter, cache: rooms.Cache, semantic: rooms.Semantic, budgets: rooms.Budgets, ledger: rooms.Ledger,
-		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), recovered: make(chan struct{}), upstreams: map[string]*providers.Upstream{},
+		ids: newRequestIDs(), settling: newSettler(), alone: newAlone(), pendings: newPendings(), recovered: make(chan struct{}), inUse: make(chan struct{}), upstreams: map[string]*providers.Upstream{},
 	}
 	s.labels, s.Sources = newLabels(), append([]Labels{s.ledger}, s.Sources...)
 	if s.Gateway == "" {
@@ -188,6 +199,7 @@ func New(rooms Rooms, options Options) *Server {
 		s.running.Go(func() { s.recoverHolds(ctx) })
 	}
 	s.keepSlices(ctx)
+	s.pendings.running.Go(func() { s.resume(s.pendings.over) })
 	return s
 }
 
@@ -236,6 +248,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.http.ShutdownWithContext(ctx)
 	s.renewing.drain(ctx)
 	s.besides.drain(ctx)
+	s.pendings.drain()
 	s.settling.close()
 	s.stop()
 	s.running.Wait()

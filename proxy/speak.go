@@ -23,7 +23,9 @@ func (t *trip) translate() *exchange.Fault {
 		return nil
 	}
 	var fault *exchange.Fault
-	t.chat, fault = t.endpoint.client.Request(t.chat, t.endpoint.asked)
+	asked := t.endpoint.asked
+	asked.Stateful = t.stored.asked.Member != ""
+	t.chat, fault = t.endpoint.client.Request(t.chat, asked)
 	return fault
 }
 

@@ -43,6 +43,8 @@ type trip struct {
 
 	keptAnswer bool // its answer was fit to be given again
 
+	stored stateful // what it has to do with what providers store
+
 	beside       *beside // what it is if it is a call of the house's own
 	escalated    bool    // a cheap answer failed its checks
 	draft        *draft  // that answer

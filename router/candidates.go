@@ -51,6 +51,7 @@ type obstacle uint8
 const (
 	fit obstacle = iota
 	forbidden
+	elsewhere
 	unavailable
 	priceless
 	narrow
@@ -60,6 +61,8 @@ func obstacleTo(p *policy.Policy, f *exchange.Facts, c *exchange.Candidate) obst
 	switch {
 	case !f.Scope.Allows(c):
 		return forbidden
+	case f.Stateful != "" && !keeps(p, f, c):
+		return elsewhere
 	case c.Unavailable != "":
 		return unavailable
 	case c.Price == nil && p.UnknownPrice == policy.DenyUnknown:

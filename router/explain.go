@@ -154,6 +154,8 @@ func (t *trace) target(c *exchange.Candidate, o obstacle) {
 	switch o {
 	case forbidden:
 		v.Obstacle = "the key may not use it"
+	case elsewhere:
+		v.Obstacle = "what the request goes on from is not stored there"
 	case unavailable:
 		v.Obstacle = c.Unavailable
 	case priceless:

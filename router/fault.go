@@ -51,6 +51,8 @@ func noCandidate(p *policy.Policy, f *exchange.Facts, m *policy.Model) *exchange
 	switch {
 	case len(met[forbidden]) == len(m.Use):
 		return notAllowed(f, m.Name)
+	case len(met[elsewhere])+len(met[forbidden]) == len(m.Use):
+		return notStored(f, m)
 	case len(met[narrow]) > 0:
 		return tooLong(p, f, m, met[narrow])
 	case len(met[priceless]) > 0:

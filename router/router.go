@@ -22,7 +22,9 @@
 //     A route whose cheap answers need a certificate that the team does not have goes to the model that it would escalate to.
 //  5. Of the model's targets, those that cannot serve are left out: not for this key, unavailable, without a price, or with too small a
 //     context. The one that served the conversation's last turn goes first.
-//  6. The output cap, the cache mode, the trim and the baseline are filled in.
+//  6. A request that goes on from what a provider has stored is served by that provider alone, whatever the route says: where none of the
+//     model's targets is of that provider, the model that answered then does. It is not cached, not trimmed and not escalated.
+//  7. The output cap, the cache mode, the trim and the baseline are filled in.
 package router
 
 import (
@@ -74,6 +76,10 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 		if cascades(route, model, d.Reason) {
 			d.Cascade = route.Cascade
 		}
+	}
+	if f.Stateful != "" {
+		model, d.Reason = home(p, f, model, d.Reason)
+		d.Cache, d.CacheTTL, d.StopRepeats, d.Cascade, d.Trim = exchange.CacheOff, 0, 0, nil, exchange.Trim{}
 	}
 	if d.Candidates, fault = usable(p, f, model, t); fault != nil {
 		return exchange.Decision{Rule: d.Rule, Reason: fault.Reason, Model: model.Name, Observed: d.Observed}, fault

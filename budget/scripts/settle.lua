@@ -5,7 +5,7 @@
 --      6 orphans  hash, id -> amount and seed of each orphan
 --      7.. the keys of the hold's record: the counters that it is charged to, then the meters that it must leave; if they are not these,
 --          nothing is done and the reply names them
--- ARGV 1 id  2 actual  3 how long to remember the id, ms  4 '1': charge the counters if there is no such hold  5 the true tokens or -1
+-- ARGV 1 id  2 actual, negative for what is given back without a hold  3 how long to remember the id, ms  4 '1': charge the counters if there is no such hold  5 the true tokens or -1
 --      6.. if so, for each counter: the Unix time at which Redis may forget it, '0' for never
 --
 -- Returns {verdict, held, actual, orphaned}, verdicts: settled; late; charged; full; unknown; or what an earlier settle did, as
@@ -76,7 +76,11 @@ if charge then
   end
   for i = 7, #KEYS do
     local created = redis.call('EXISTS', KEYS[i]) == 0
-    add(KEYS[i], 'spent', actual)
+    if string.sub(actual, 1, 1) ~= '-' then
+      add(KEYS[i], 'spent', actual)
+    elseif not created then -- of a window that is over nothing is given back
+      subtract(KEYS[i], 'spent', string.sub(actual, 2))
+    end
     if created and actual ~= '0' and ARGV[i - 1] ~= '0' then
       redis.call('EXPIREAT', KEYS[i], ARGV[i - 1])
     end

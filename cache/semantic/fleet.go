@@ -3,6 +3,7 @@ package semantic
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,7 +68,7 @@ func newFleet(c *Cache, o FleetOptions) *fleet {
 		o.Warn = func(string, error) {}
 	}
 	f := &fleet{
-		client: o.Client, options: o, prefix: "bursar:{" + o.Org + "}:m:", run: rand.Text(), cache: c, wake: make(chan struct{}, 1), loads: make(chan *shared, 1024),
+		client: o.Client, options: o, prefix: prefixOf(o.Org), run: rand.Text(), cache: c, wake: make(chan struct{}, 1), loads: make(chan *shared, 1024),
 	}
 	if len(c.options.Secret) > 0 {
 		f.secret.Store(&c.options.Secret)
@@ -171,16 +172,27 @@ func (f *fleet) fetchSecret(ctx context.Context) error {
 	if f.sealing() != nil {
 		return nil
 	}
-	name := f.prefix + "secret"
-	if err := f.client.SetNX(ctx, name, rand.Text()+rand.Text(), 0).Err(); err != nil {
-		return err
-	}
-	secret, err := f.client.Get(ctx, name).Bytes()
-	if err == nil && len(secret) > 0 {
+	secret, err := FleetSecret(ctx, f.client, f.options.Org)
+	if err == nil {
 		f.secret.Store(&secret)
 	}
 	return err
 }
+
+// FleetSecret is the secret of an org's gateways that Redis keeps. The first gateway makes it.
+func FleetSecret(ctx context.Context, client redis.UniversalClient, org string) ([]byte, error) {
+	name := prefixOf(org) + "secret"
+	if err := client.SetNX(ctx, name, rand.Text()+rand.Text(), 0).Err(); err != nil {
+		return nil, err
+	}
+	secret, err := client.Get(ctx, name).Bytes()
+	if err == nil && len(secret) == 0 {
+		err = fmt.Errorf("%s is empty in Redis", name)
+	}
+	return secret, err
+}
+
+func prefixOf(org string) string { return "bursar:{" + org + "}:m:" }
 
 // call bounds a call that nobody waits for.
 func (f *fleet) call(run func(ctx context.Context) error) error {

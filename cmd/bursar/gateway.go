@@ -27,7 +27,7 @@ import (
 
 type gatewayOptions struct {
 	policies, listen, admin, data, redis, org, budgetMode string
-	semanticSecret                                        string
+	secret                                                string
 	postgres                                              string
 	retain, audit                                         time.Duration
 	maxBody                                               int
@@ -42,6 +42,7 @@ type gateway struct {
 	ledger   *ledger.Ledger
 	keys     *keys.Ring
 	stores   stores
+	secret   secret
 	semantic *semantic.Cache
 	proxy    *proxy.Server
 	admin    *admin.Server
@@ -93,6 +94,9 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 	if err := g.openEvents(g.name); err != nil {
 		return g, err
 	}
+	if err := g.openSecret(); err != nil {
+		return g, err
+	}
 	if err := g.openSemantic(); err != nil {
 		return g, err
 	}
@@ -112,6 +116,7 @@ func openGateway(o gatewayOptions) (g *gateway, err error) {
 		Limit:   g.limitReached,
 		Sources: sources,
 		Opinion: g.metrics.OpinionSpent,
+		Secret:  g.secret.get,
 	})
 	watching, unwatch := context.WithCancel(context.Background())
 	g.unwatch = unwatch
@@ -205,6 +210,7 @@ func (g *gateway) close(ctx context.Context) error {
 	if g.semantic != nil {
 		g.semantic.Close()
 	}
+	g.secret.close()
 	g.stores.close()
 	g.audit.close()
 	if g.labels != nil {
