@@ -28,10 +28,11 @@ func main() {
 	generated := flag.Int("generated", 0, "how many traps, and as many paraphrases, to make")
 	pairs := flag.String("pairs", "", "file of labelled pairs")
 	timings := flag.Bool("latency", false, "measure embedding, lookup and verification: times, recall, memory; needs -text")
-	l := latency{nearest: 6}
+	l := latency{nearest: 16} // as the cache looks at
 	flag.StringVar(&l.text, "text", "", "running text, one paragraph a line, whose sentences are the entries; may be gzipped")
 	flag.IntVar(&l.entries, "entries", 1_000_000, "entries in the one scope")
 	flag.IntVar(&l.asked, "asked", 2_000, "questions asked; a full scan for each tells what the right answer is")
+	flag.IntVar(&l.judged, "judged", 2, "candidates that the verifier is asked about in a lookup: the cache asks about two, and about a third if its classifier names another answer")
 	flag.Parse()
 	var err error
 	switch {

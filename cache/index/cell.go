@@ -1,11 +1,8 @@
 package index
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
-const blockSize = 64 // vectors whose memory is had at once
+const blockSize = 256 // vectors whose memory is had at once: their sketches fill a page
 
 // cellSize is how many vectors a cell splits at. It grows with the square root of all vectors, so that neither the centres nor the cells
 // take long to scan, up to the size from which on larger cells would cost more than they save.
@@ -42,16 +39,11 @@ func (c *cell) id(slot uint32) ID {
 
 // scan offers the cell's vectors to a shortlist.
 func (c *cell) scan(wanted *sketch, found *shortlist) {
-	left, low, high, limit := int(c.size), wanted[0], wanted[1], found.limit
+	left := int(c.size)
 	for _, b := range c.blocks {
-		sketches := &b.sketches
-		for i := range min(left, blockSize) {
-			if d := int32(bits.OnesCount64(sketches[i][0]^low) + bits.OnesCount64(sketches[i][1]^high)); d < limit {
-				found.add(hit{d, b.ids[i]})
-				limit = found.limit
-			}
-		}
-		left -= blockSize
+		n := min(left, blockSize)
+		found.scan(b.sketches[:n], wanted, b.ids[:n])
+		left -= n
 	}
 }
 
@@ -126,7 +118,7 @@ func (x *Index) newBlock() *block {
 	return new(block)
 }
 
-const mostSpare = 64 // blocks, 82 KB
+const mostSpare = 16 // blocks, 82 KB
 
 // release keeps a block for later, or leaves it to the garbage collector if enough are kept.
 func (x *Index) release(b *block) {

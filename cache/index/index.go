@@ -25,6 +25,7 @@ type Index struct {
 	free    []ID    // of them, to be given out again
 	cells   []cell
 	centres []centre // of the cells, apart from them so that they lie in sequence
+	signs   []sketch // of the centres
 	spare   []*block
 	blocks  int // in cells and spare
 }
@@ -50,11 +51,22 @@ const pageSize = 64
 func (x *Index) vector(id ID) *embed.Vector { return &x.pages[id/pageSize].vectors[id%pageSize] }
 func (x *Index) places(id ID) *[2]place     { return &x.pages[id/pageSize].places[id%pageSize] }
 
-const (
-	leastProbes = 4    // cells that a lookup scans, if there are so many
-	mostProbes  = 12   // and at most
-	slack       = 0.12 // by which the cosines of their centres may then be below that of the nearest
-)
+// probing is which cells a lookup scans.
+type probing struct {
+	least int     // that many, if there are so many
+	slack float32 // by which the cosines of other cells' centres may be below that of the nearest
+}
+
+// mostProbes is how many cells a lookup scans at most.
+const mostProbes = 12
+
+// probing is generous where cells are few and small; where they are many, each costs more and brings less.
+func (x *Index) probing() probing {
+	if x.small() {
+		return probing{least: 4, slack: 0.12}
+	}
+	return probing{least: 3, slack: 0.09}
+}
 
 // Nearest appends to dst the vectors nearest to v that it has room for (its capacity less its length), nearest first. It allocates
 // nothing. Vectors with a cosine of 0.85 and more are found but for fewer than one in a hundred; the further away, the more are missed.
@@ -67,20 +79,56 @@ func (x *Index) Nearest(v *embed.Vector, dst []Match) []Match {
 	var (
 		cells  [mostProbes]ranked
 		wanted = sketchOf(v)
-		found  = shortlist{limit: farthest}
-		first  = len(dst)
+		found  = shortlist{keep: shortList, limit: farthest}
+		probe  = x.probing()
 	)
 	around := x.around(v, cells[:0])
 	for i, c := range around {
-		if i >= leastProbes && float32(around[0].dot-c.dot) > slack*embed.Scale*embed.Scale {
+		if i >= probe.least && float32(around[0].dot-c.dot) > probe.slack*embed.Scale*embed.Scale {
 			break
 		}
 		x.cells[c.cell].scan(&wanted, &found)
 	}
-	for _, hit := range found.best() {
-		dst = insert(dst, first, Match{hit.id, embed.Cosine(v, x.vector(hit.id))})
+	return x.compare(v, found.best(), dst)
+}
+
+// compare appends the nearest of those that were found by their sketches.
+func (x *Index) compare(v *embed.Vector, found []hit, dst []Match) []Match {
+	var (
+		asked  embed.Reversed
+		copies [16]embed.Vector
+		first  = len(dst)
+	)
+	v.Reverse(&asked)
+	found = distinct(found)
+	for len(found) > 0 {
+		some := found[:min(len(found), len(copies))]
+		found = found[len(some):]
+		for i, h := range some { // vectors lie anywhere in memory: so it is waited for once, not for each
+			copies[i] = *x.vector(h.id)
+		}
+		for i, h := range some {
+			dst = insert(dst, first, Match{h.id, float32(asked.Dot(&copies[i])) / (embed.Scale * embed.Scale)})
+		}
 	}
 	return dst
+}
+
+// distinct drops what was found twice, as most are, in both of their cells.
+func distinct(found []hit) []hit {
+	var seen [256]ID // IDs + 1, by their low bits
+	kept := found[:0]
+	for _, h := range found {
+		at := h.id % ID(len(seen))
+		for seen[at] != 0 && seen[at] != h.id+1 {
+			at = (at + 1) % ID(len(seen))
+		}
+		if seen[at] == 0 {
+			seen[at] = h.id + 1
+			kept = append(kept, h)
+		}
+	}
+	return kept
 }
 
 // insert puts a match in its order into dst[first:], unless it is there already or dst is full of better ones.
@@ -165,5 +213,5 @@ func (x *Index) Bytes() int {
 		pointers += cap(x.cells[i].blocks)
 	}
 	return len(x.pages)*int(unsafe.Sizeof(page{})) + x.blocks*int(unsafe.Sizeof(block{})) + pointers*int(unsafe.Sizeof(uintptr(0))) +
-		cap(x.free)*int(unsafe.Sizeof(ID(0))) + cap(x.cells)*int(unsafe.Sizeof(cell{})) + cap(x.centres)*int(unsafe.Sizeof(centre{}))
+		cap(x.free)*int(unsafe.Sizeof(ID(0))) + cap(x.signs)*int(unsafe.Sizeof(sketch{})) + cap(x.cells)*int(unsafe.Sizeof(cell{})) + cap(x.centres)*int(unsafe.Sizeof(centre{}))
 }

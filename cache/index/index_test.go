@@ -264,36 +264,6 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestPackedCentresCompareAsVectors(t *testing.T) {
-	vectors := append(cloud(200, 20, 10), embed.Vector{}, embed.Vector{0: 127, 127: -127}, embed.Vector{1: -127, 2: 127})
-	for i := range vectors {
-		c := centreOf(&vectors[i])
-		for j := range vectors {
-			p := pack(&vectors[j])
-			if got, want := c.dot(&p), embed.Dot(&vectors[i], &vectors[j]); got != want {
-				t.Fatalf("packed vectors %d and %d have product %d, want %d", i, j, got, want)
-			}
-		}
-	}
-}
-
-func BenchmarkCentre(b *testing.B) {
-	vectors := cloud(2, 2, 11)
-	b.Run("packed", func(b *testing.B) {
-		c, p := centreOf(&vectors[0]), pack(&vectors[1])
-		var sum int32
-		for b.Loop() {
-			sum += c.dot(&p)
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		var sum int32
-		for b.Loop() {
-			sum += embed.Dot(&vectors[0], &vectors[1])
-		}
-	})
-}
-
 func BenchmarkNearest(b *testing.B) {
 	for _, n := range []int{100, 10_000, 200_000} {
 		b.Run(map[int]string{100: "100", 10_000: "10k", 200_000: "200k"}[n], func(b *testing.B) {

@@ -1,6 +1,10 @@
 package index
 
-import "bursar/cache/embed"
+import (
+	"math/bits"
+
+	"bursar/cache/embed"
+)
 
 // sketch is the signs of a vector's coordinates, a bit each. The angle between two vectors is about the share of bits that differ.
 type sketch [embed.Dim / 64]uint64
@@ -24,25 +28,49 @@ type hit struct {
 	id       ID
 }
 
-// shortlist keeps the nearest of all that is added. It puts off the choice until its room is full, so that most of what comes costs its
-// finder one comparison with the limit.
+// shortlist keeps the nearest of all that is added, of equal ones those that came first. It drops the others only when its room is full, so that most
+// of what comes costs its finder one comparison with the limit.
 type shortlist struct {
-	limit int32 // distances from here on are too far
-	n     int
-	list  [4 * shortList]hit
+	keep   int   // that many
+	limit  int32 // distances from here on are too far
+	within int   // how many have come at the limit or nearer
+	at     [farthest + 1]uint16
+	n      int
+	list   [4 * shortList]hit
+}
+
+// scan adds sketches, whose IDs are in ids, or their places if ids is nil.
+func (l *shortlist) scan(sketches []sketch, wanted *sketch, ids []ID) {
+	low, high, limit := wanted[0], wanted[1], l.limit
+	for i := range sketches {
+		if d := int32(bits.OnesCount64(sketches[i][0]^low) + bits.OnesCount64(sketches[i][1]^high)); d < limit {
+			id := ID(i)
+			if ids != nil {
+				id = ids[i]
+			}
+			l.add(hit{d, id})
+			limit = l.limit
+		}
+	}
 }
 
 func (l *shortlist) add(h hit) {
 	l.list[l.n] = h
 	l.n++
+	l.at[h.distance]++
+	l.within++
+	for l.within-int(l.at[l.limit]) >= l.keep {
+		l.within -= int(l.at[l.limit])
+		l.limit--
+	}
 	if l.n == len(l.list) {
 		l.choose()
 	}
 }
 
-// best returns what is left when all was added, in no order.
+// best returns what is left when all was added, in the order in which it came.
 func (l *shortlist) best() []hit {
-	if l.n > shortList {
+	if l.n > l.keep {
 		l.choose()
 	}
 	return l.list[:l.n]
@@ -50,24 +78,16 @@ func (l *shortlist) best() []hit {
 
 // choose drops all but the nearest.
 func (l *shortlist) choose() {
-	var at [farthest]int
+	kept, equal := 0, l.keep-(l.within-int(l.at[l.limit]))
 	for _, h := range l.list[:l.n] {
-		at[h.distance]++
-	}
-	edge, nearer := int32(0), 0 // nearer is how many lie within the distance that the last of the kept have
-	for ; nearer+at[edge] < shortList; edge++ {
-		nearer += at[edge]
-	}
-	kept, equal := 0, shortList-nearer
-	for _, h := range l.list[:l.n] {
-		if h.distance > edge || h.distance == edge && equal == 0 {
+		if h.distance > l.limit || h.distance == l.limit && equal == 0 {
 			continue
 		}
-		if h.distance == edge {
+		if h.distance == l.limit {
 			equal--
 		}
 		l.list[kept] = h
 		kept++
 	}
-	l.n, l.limit = kept, edge
+	l.n = kept
 }

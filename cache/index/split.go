@@ -23,6 +23,7 @@ func (x *Index) split(at uint32) {
 	var (
 		first, second = *x.vector(x.cells[at].id(0)), *x.vector(x.cells[at].id(uint32(size) / 2))
 		members       = make([]member, size)
+		asked         embed.Reversed
 		cut           int
 	)
 	for i := range members {
@@ -32,8 +33,8 @@ func (x *Index) split(at uint32) {
 		one, two := centreOf(&first), centreOf(&second)
 		cut = 0
 		for i := range members {
-			asked := pack(x.vector(members[i].id))
-			members[i].lean = two.dot(&asked) - one.dot(&asked)
+			x.vector(members[i].id).Reverse(&asked)
+			members[i].lean = two.packed.Dot(&asked) - one.packed.Dot(&asked)
 			if members[i].lean <= 0 {
 				cut++
 			}
@@ -54,7 +55,7 @@ func (x *Index) split(at uint32) {
 		}
 		first, second = direction(&sums[0]), direction(&sums[1])
 	}
-	x.centres[at] = centreOf(&first)
+	x.centres[at], x.signs[at] = centreOf(&first), sketchOf(&first)
 	fresh := x.newCell(&second)
 	for _, m := range members[cut:] {
 		places := x.places(m.id)
@@ -77,15 +78,16 @@ func (x *Index) split(at uint32) {
 func (x *Index) settle(id ID, near []ranked) {
 	var cells [choices]ranked
 	own, around := *x.places(id), cells[:0]
-	asked := pack(x.vector(id))
+	var asked embed.Reversed
+	x.vector(id).Reverse(&asked)
 	for _, p := range own { // first, so that they win where others are only as near
 		if p != nowhere {
-			around = rank(around, ranked{x.centres[p.cell].dot(&asked), p.cell})
+			around = rank(around, ranked{x.centres[p.cell].packed.Dot(&asked), p.cell})
 		}
 	}
 	for _, c := range near {
 		if c.cell != own[0].cell && c.cell != own[1].cell && x.cells[c.cell].size < x.cellSize()*7/8 {
-			around = rank(around, ranked{x.centres[c.cell].dot(&asked), c.cell})
+			around = rank(around, ranked{x.centres[c.cell].packed.Dot(&asked), c.cell})
 		}
 	}
 	x.assign(id, x.choose(around))
@@ -106,14 +108,14 @@ func (x *Index) dissolve(at uint32) {
 	for slot := range x.cells[last].size {
 		x.replace(x.cells[last].id(slot), place{last, slot}, place{at, slot})
 	}
-	x.cells[at], x.centres[at] = x.cells[last], x.centres[last]
+	x.cells[at], x.centres[at], x.signs[at] = x.cells[last], x.centres[last], x.signs[last]
 	x.cells[last] = cell{}
-	x.cells, x.centres = x.cells[:last], x.centres[:last]
+	x.cells, x.centres, x.signs = x.cells[:last], x.centres[:last], x.signs[:last]
 }
 
 func (x *Index) newCell(v *embed.Vector) uint32 {
 	x.cells = append(x.cells, cell{})
-	x.centres = append(x.centres, centreOf(v))
+	x.centres, x.signs = append(x.centres, centreOf(v)), append(x.signs, sketchOf(v))
 	return uint32(len(x.cells) - 1)
 }
 

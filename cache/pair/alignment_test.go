@@ -16,7 +16,7 @@ func TestMeasuresAreThoseOfPlainLoops(t *testing.T) {
 can could money transfer transfers transferred account card pin reset password why x I'm zzyzzx supercalifragilistic unlocking`)
 	var left, right Side
 	v, c := Default(), new(comparison)
-	for range 4000 {
+	for range 500 {
 		for _, s := range []*Side{&left, &right} {
 			text := ""
 			for range random.IntN(60) {

@@ -14,7 +14,7 @@ func TestTreesAnswerAsTrained(t *testing.T) {
 	}
 	laidOut, random := trained.laidOut(), rand.New(rand.NewPCG(1, 0))
 	odd := [...]float32{0, float32(math.Copysign(0, -1)), 1, -1, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
-	for range 20_000 {
+	for range 4000 {
 		var f Features
 		for i := range f {
 			switch random.IntN(8) {

@@ -31,6 +31,9 @@ type Question struct {
 	other     pair.Side
 	near      []index.Match
 	room      [reach]index.Match
+	votes     [reach]float32 // of near
+	weight    float32        // sum of the votes
+	judged    [3]judgedEntry // what the verifier was asked about
 	candidate *class
 	entry     *entry
 	judgement pair.Judgement
@@ -38,6 +41,12 @@ type Question struct {
 	risk      float64
 	chance    float64 // with which the candidate is labelled
 	consulted bool    // a second opinion was asked for
+}
+
+// judgedEntry is what the verifier says of an entry.
+type judgedEntry struct {
+	of        *entry
+	judgement pair.Judgement
 }
 
 // Reset makes a question ready for use, and keeps its memory.
@@ -200,7 +209,8 @@ func (p *Partition) propose(q *Question) {
 			top = k
 		}
 	}
-	voted := p.elect(q.near)
+	q.vote()
+	voted := p.elect(q)
 	q.risk = 2
 	p.consider(q, voted, top)
 	if top > 0 && p.columns[top] != voted {
@@ -208,30 +218,38 @@ func (p *Partition) propose(q *Question) {
 	}
 }
 
+// vote weighs the neighbours, the nearer ones more.
+func (q *Question) vote() {
+	var all float32
+	for i := range q.near {
+		q.votes[i] = float32(math.Exp(float64(10 * (q.near[i].Cosine - q.near[0].Cosine))))
+		all += q.votes[i]
+	}
+	q.weight = all
+}
+
 // elect finds the class that the neighbours speak for.
-func (p *Partition) elect(near []index.Match) *class {
+func (p *Partition) elect(q *Question) *class {
 	var best *class
 	var most float32
-	for i := range near {
-		c := p.entries[near[i].ID].class
-		if v := p.votes(near, c); v > most {
+	for i := range q.near {
+		c := p.entries[q.near[i].ID].class
+		if v := p.votes(q, c); v > most {
 			best, most = c, v
 		}
 	}
 	return best
 }
 
-// votes is a class's share of the neighbours, the nearer ones counting for more.
-func (p *Partition) votes(near []index.Match, c *class) float32 {
-	var of, all float32
-	for i := range near {
-		w := float32(math.Exp(float64(10 * (near[i].Cosine - near[0].Cosine))))
-		all += w
-		if p.entries[near[i].ID].class == c {
-			of += w
+// votes is a class's share of the neighbours' votes.
+func (p *Partition) votes(q *Question, c *class) float32 {
+	var of float32
+	for i := range q.near {
+		if p.entries[q.near[i].ID].class == c {
+			of += q.votes[i]
 		}
 	}
-	return of / all
+	return of / q.weight
 }
 
 // consider weighs the evidence for a class, and makes it the candidate if it is less likely wrong than the one so far.
@@ -256,7 +274,7 @@ func (p *Partition) consider(q *Question, c *class, top int) {
 		e[contested] = logit(q.judge(rivalEntry).Same) / 4
 	}
 	p.classified(&e, c)
-	e[votes] = p.votes(q.near, c)
+	e[votes] = p.votes(q, c)
 	e[distance] = 3 * (e[nearest] - e[rival])
 	e[members] = logarithm(c.members) / 4
 	e[agreement] = truth(top > 0 && p.columns[top] == c && p.entries[q.near[0].ID].class == c)
@@ -292,10 +310,21 @@ func (p *Partition) classified(e *evidence, c *class) {
 	}
 }
 
-// judge asks the verifier about an entry.
+// judge asks the verifier about an entry, once in a lookup.
 func (q *Question) judge(e *entry) pair.Judgement {
+	free := len(q.judged) - 1
+	for i := range q.judged {
+		if q.judged[i].of == e {
+			return q.judged[i].judgement
+		}
+		if q.judged[i].of == nil {
+			free = i
+			break
+		}
+	}
 	pair.Default().ReadWith(e.text, &e.vector, &q.other)
-	return pair.Default().Judge(&q.side, &q.other)
+	q.judged[free] = judgedEntry{e, pair.Default().Judge(&q.side, &q.other)}
+	return q.judged[free].judgement
 }
 
 func truth(b bool) float32 {

@@ -55,44 +55,48 @@ type reader struct {
 	model  *embed.Model
 	tokens []embed.Token
 	folded []byte
+	seen   [hashedRows / 64]uint64 // marks of the family that is read, a bit each
 }
 
 func (r *reader) read(text string, vector *embed.Vector, into *marks) {
 	into.ids, into.vector = into.ids[:0], *vector
 	r.tokens = r.model.Tokens(r.tokens[:0], text)
 	r.words(into)
-	into.ends[0] = len(into.ids)
+	r.end(into, 0)
 	r.pairs(into)
-	into.ends[1] = len(into.ids)
+	r.end(into, 1)
 	r.parts(into, text)
-	into.ends[2] = len(into.ids)
+	r.end(into, 2)
+}
+
+func (r *reader) end(m *marks, family int) {
+	m.ends[family] = len(m.ids)
+	clear(r.seen[:])
 }
 
 func (r *reader) words(m *marks) {
-	from := len(m.ids)
 	for i := range r.tokens {
 		if r.tokens[i].Kind != embed.Symbol {
-			m.add(from, r.tokens[i].Hash)
+			r.add(m, r.tokens[i].Hash)
 		}
 	}
 }
 
 func (r *reader) pairs(m *marks) {
 	const start, end = 0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f
-	from, before := len(m.ids), uint64(start)
+	before := uint64(start)
 	for i := range r.tokens {
 		if r.tokens[i].Kind == embed.Symbol {
 			continue
 		}
-		m.add(from, mix(before, r.tokens[i].Hash))
+		r.add(m, mix(before, r.tokens[i].Hash))
 		before = r.tokens[i].Hash
 	}
-	m.add(from, mix(before, end))
+	r.add(m, mix(before, end))
 }
 
 // parts adds the character 3- to 5-grams of each word, with its ends marked.
 func (r *reader) parts(m *marks, text string) {
-	from := len(m.ids)
 	for i := range r.tokens {
 		if r.tokens[i].Kind == embed.Symbol {
 			continue
@@ -102,23 +106,19 @@ func (r *reader) parts(m *marks, text string) {
 		r.folded = append(r.folded, '>')
 		for n := 3; n <= 5; n++ {
 			for j := 0; j+n <= len(r.folded); j++ {
-				m.add(from, digest(r.folded[j:j+n]))
+				r.add(m, digest(r.folded[j:j+n]))
 			}
 		}
 	}
 }
 
 // add adds a mark once within its family.
-func (m *marks) add(from int, hash uint64) {
+func (r *reader) add(m *marks, hash uint64) {
 	id := uint16(hash % hashedRows)
-	if len(m.ids) == maxMarks {
+	if len(m.ids) == maxMarks || r.seen[id/64]>>(id%64)&1 != 0 {
 		return
 	}
-	for _, known := range m.ids[from:] {
-		if known == id {
-			return
-		}
-	}
+	r.seen[id/64] |= 1 << (id % 64)
 	m.ids = append(m.ids, id)
 }
 
