@@ -26,6 +26,7 @@ var bedrock = Dialect{
 	Answer:    bedrockAnswer,
 	Refusal:   bedrockRefusal,
 	NewStream: func(m Made) Stream { return &bedrockStream{Made: m} },
+	Vectors:   &bedrockVectors,
 	Frames:    true,
 }
 

@@ -35,6 +35,9 @@ type Dialect struct {
 	// NewStream makes the translator of one stream.
 	NewStream func(m Made) Stream
 
+	// Vectors is how it is asked for embeddings; nil if it is not.
+	Vectors *Vectors
+
 	// Frames: its streams come in Amazon's binary frames, not as server-sent events. The data of an event is then an object with one member,
 	// named for the frame's type.
 	Frames bool
@@ -45,6 +48,10 @@ type Made struct {
 	Created int64  // Unix seconds
 	Model   string // that was asked for: what to name if the answer names none
 	ID      string // that the provider's head gives the request, "" if it gives none
+
+	Base64 bool  // of embeddings: the client wants them in base64
+	Told   int64 // tokens of the prompt that the provider's head tells of, 0 for none
+	Prompt int64 // our own count of them
 }
 
 // Stream translates a stream, event by event.
@@ -67,6 +74,8 @@ type Header struct{ Name, Value string }
 type Options struct {
 	Drop    bool // drop what cannot be carried, and say so; else it is a fault
 	Foreign bool // the client speaks another API than chat completions
+
+	Vectors bool // it is for embeddings
 
 	Reasoning bool // a vendor of chat completions takes back what its model has thought, as text
 }

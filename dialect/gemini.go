@@ -14,10 +14,7 @@ var gemini = Dialect{
 		if stream {
 			call = ":streamGenerateContent?alt=sse"
 		}
-		if !strings.Contains(model, "/") { // tuned models and endpoints say what they are by themselves
-			model = "models/" + model
-		}
-		path := "/" + strings.ReplaceAll(url.PathEscape(model), "%2F", "/") + call
+		path := "/" + strings.ReplaceAll(url.PathEscape(geminiModel(model)), "%2F", "/") + call
 		if !strings.Contains(base, "/v1") {
 			path = "/v1beta" + path
 		}
@@ -33,6 +30,7 @@ var gemini = Dialect{
 	Answer:    geminiToChat,
 	Refusal:   geminiRefusal,
 	NewStream: func(m Made) Stream { return &geminiStream{created: m.Created} },
+	Vectors:   &geminiVectors,
 }
 
 // geminiBody is a request of generateContent. Its model and whether it streams stand in the path.

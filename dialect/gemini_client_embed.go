@@ -3,6 +3,7 @@ package dialect
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bursar/exchange"
@@ -17,8 +18,10 @@ var (
 func embedding(batch bool) Client {
 	return Client{
 		Name:    "gemini",
-		Request: func(body []byte, a Asked) ([]byte, *exchange.Fault) { return EmbedRequest(body, a.Model) },
-		Answer:  func(body []byte, _ Reply) ([]byte, error) { return EmbedAnswer(body, batch) },
+		Native:  "gemini",
+		Splice:  embedSplice,
+		Request: func(body []byte, a Asked) ([]byte, *exchange.Fault) { return embedFromGoogle(body, a.Model) },
+		Answer:  func(body []byte, _ Reply) ([]byte, error) { return embedToGoogle(body, batch) },
 		Fault:   geminiClientFault,
 	}
 }
@@ -31,54 +34,101 @@ type googleEmbedding struct {
 	Dimensions json.RawMessage `json:"outputDimensionality"`
 }
 
-// EmbedRequest carries a request of embedContent, or of batchEmbedContents, over to OpenAI's embeddings. A content is one input, its texts in
-// lines. What changes a vector and has no form there is a fault: vectors that were made in different ways must not end up in one index.
-func EmbedRequest(body []byte, model string) (chat []byte, fault *exchange.Fault) {
+// embedFromGoogle carries a request of embedContent, or of batchEmbedContents, over to OpenAI's embeddings. A content is one input, its texts in lines.
+// What changes a vector and has no form there is native, one value for each text: vectors that were made in different ways must not end up in one
+// index, so that a target without a word for it refuses.
+func embedFromGoogle(body []byte, model string) (chat []byte, fault *exchange.Fault) {
 	var in struct {
 		googleEmbedding
 		Requests []googleEmbedding `json:"requests"`
 	}
+	var members map[string]json.RawMessage
 	if err := json.Unmarshal(camelCased(body), &in); err != nil {
 		return nil, malformed("body", "a request of embedContent"+why(err))
 	}
-	all, at := in.Requests, "requests[%d]."
+	_ = json.Unmarshal(camelCased(body), &members) // it is an object
+	all, each, at := in.Requests, []map[string]json.RawMessage{}, "requests[%d]."
 	if all == nil {
-		all, at = []googleEmbedding{in.googleEmbedding}, ""
+		all, each, at = []googleEmbedding{in.googleEmbedding}, append(each, members), ""
+	} else {
+		_ = json.Unmarshal(members["requests"], &each)
 	}
-	if len(all) == 0 {
+	if len(all) == 0 || len(each) != len(all) {
 		return nil, malformed("requests", "an array of at least one request")
 	}
-	out := struct {
-		Model      string          `json:"model"`
-		Input      []string        `json:"input"`
-		Dimensions json.RawMessage `json:"dimensions,omitempty"`
-		Format     string          `json:"encoding_format"`
-	}{Model: model, Dimensions: given(all[0].Dimensions), Format: "float"}
-	lost := losses{dialect: "openai"}
+	out := embedHub{Model: model, Dimensions: given(all[0].Dimensions), Format: "float"}
 	for i, one := range all {
 		where := at
 		if at != "" {
 			where = fmt.Sprintf(at, i)
-		}
-		if one.Task != "" && one.Task != "TASK_TYPE_UNSPECIFIED" {
-			lost.lose(where + "taskType")
-		}
-		if one.Title != "" {
-			lost.lose(where + "title")
-		}
-		if string(given(one.Dimensions)) != string(out.Dimensions) {
-			return nil, malformed(where+"outputDimensionality", "the same in all requests")
 		}
 		text, fault := one.text(where + "content")
 		if fault != nil {
 			return nil, fault
 		}
 		out.Input = append(out.Input, text)
+		for name, value := range each[i] {
+			if known := []string{"model", "content", "requests", "taskType", "title", "outputDimensionality"}; !slices.Contains(known, name) && !isUsual(name, string(value)) {
+				out.Native = out.Native.put("gemini", where+name, value)
+			}
+		}
 	}
-	if fault := lost.fault(); fault != nil {
-		return nil, fault
-	}
+	out.wrap(all)
 	return encode(nil, &out), nil
+}
+
+// embedHub is a request of OpenAI's embeddings that we write.
+type embedHub struct {
+	Model      string          `json:"model"`
+	Input      []string        `json:"input"`
+	Dimensions json.RawMessage `json:"dimensions,omitempty"`
+	Format     string          `json:"encoding_format"`
+	Native     *native         `json:"native,omitempty"`
+}
+
+// wrap wraps what only Google has words for, one value for each text.
+func (h *embedHub) wrap(all []googleEmbedding) {
+	var tasks, titles []string
+	var dimensions []json.RawMessage
+	asked := [3]bool{}
+	for _, one := range all {
+		tasks, titles, dimensions = append(tasks, one.Task), append(titles, one.Title), append(dimensions, nullOr(one.Dimensions))
+		asked[0] = asked[0] || one.Task != "" && one.Task != "TASK_TYPE_UNSPECIFIED"
+		asked[1] = asked[1] || one.Title != ""
+		asked[2] = asked[2] || string(given(one.Dimensions)) != string(h.Dimensions)
+	}
+	if asked[0] {
+		h.Native = h.Native.put("gemini", "taskType", encode(nil, tasks))
+	}
+	if asked[1] {
+		h.Native = h.Native.put("gemini", "title", encode(nil, titles))
+	}
+	if asked[2] {
+		h.Native, h.Dimensions = h.Native.put("gemini", "outputDimensionality", encode(nil, dimensions)), nil
+	}
+}
+
+// embedSplice is a client's own request with the model, which stands in it beside the URL, and in each request of a batch.
+func embedSplice(body []byte, model string, _ int64) ([]byte, bool) {
+	name := encode(nil, geminiModel(model))
+	return spliced(body, func(member string, value json.RawMessage) []byte {
+		switch member {
+		case "model":
+			return name
+		case "requests":
+			var all []json.RawMessage
+			if json.Unmarshal(value, &all) != nil {
+				return nil
+			}
+			for i := range all {
+				if one, ok := embedSplice(all[i], model, 0); ok {
+					all[i] = one
+				}
+			}
+			return encode(nil, all)
+		}
+		return nil
+	})
 }
 
 func (e *googleEmbedding) text(at string) (string, *exchange.Fault) {
@@ -99,8 +149,8 @@ func (e *googleEmbedding) text(at string) (string, *exchange.Fault) {
 	return strings.Join(lines, "\n"), nil
 }
 
-// EmbedAnswer carries embeddings back, as the answer to embedContent or to batchEmbedContents.
-func EmbedAnswer(body []byte, batch bool) ([]byte, error) {
+// embedToGoogle carries embeddings back, as the answer to embedContent or to batchEmbedContents.
+func embedToGoogle(body []byte, batch bool) ([]byte, error) {
 	var in struct {
 		Data []struct {
 			Index  int             `json:"index"`

@@ -9,7 +9,7 @@ import (
 func TestEmbedRequest(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
-		out, fault := EmbedRequest([]byte(body), "small")
+		out, fault := embedFromGoogle([]byte(body), "small")
 		got := string(out)
 		if fault != nil {
 			got = fault.Param + ": " + fault.Message
@@ -22,9 +22,11 @@ func TestEmbedRequest(t *testing.T) {
 	f(`{"content":{"parts":[{"text":"a"}]},"output_dimensionality":256}`, `{"model":"small","input":["a"],"dimensions":256,"encoding_format":"float"}`)
 	f(`{"requests":[{"model":"models/x","content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]},"taskType":"TASK_TYPE_UNSPECIFIED"}]}`, `{"model":"small","input":["a","b"],"encoding_format":"float"}`)
 	f(`{"requests":[{"content":{"parts":[{"text":"a"}]}},{"content":{"parts":[{"text":"b"}]},"taskType":"RETRIEVAL_QUERY"}]}`,
-		"requests[1].taskType: The target speaks the openai dialect, which has nothing for `requests[1].taskType`.")
-	f(`{"content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_DOCUMENT","title":"T"}`, "taskType: The target speaks the openai dialect, which has nothing for `taskType` and `title`.")
-	f(`{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":1},{"content":{"parts":[{"text":"b"}]}}]}`, "requests[1].outputDimensionality: `requests[1].outputDimensionality` must be the same in all requests.")
+		`{"model":"small","input":["a","b"],"encoding_format":"float","native":{"dialect":"gemini","members":{"taskType":["","RETRIEVAL_QUERY"]}}}`)
+	f(`{"content":{"parts":[{"text":"a"}]},"taskType":"RETRIEVAL_DOCUMENT","title":"T","autoTruncate":true}`,
+		`{"model":"small","input":["a"],"encoding_format":"float","native":{"dialect":"gemini","members":{"autoTruncate":true,"taskType":["RETRIEVAL_DOCUMENT"],"title":["T"]}}}`)
+	f(`{"requests":[{"content":{"parts":[{"text":"a"}]},"outputDimensionality":1},{"content":{"parts":[{"text":"b"}]}}]}`,
+		`{"model":"small","input":["a","b"],"encoding_format":"float","native":{"dialect":"gemini","members":{"outputDimensionality":[1,null]}}}`)
 	f(`{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA"}}]}}`, "content.parts[0]: `content.parts[0]` must be a text for this target.")
 	f(`{"content":{}}`, "content: `content` must be a content with parts.")
 	f(`{"requests":[]}`, "requests: `requests` must be an array of at least one request.")
@@ -34,7 +36,7 @@ func TestEmbedRequest(t *testing.T) {
 func TestEmbedAnswer(t *testing.T) {
 	f := func(body string, batch bool, want string) {
 		t.Helper()
-		out, err := EmbedAnswer([]byte(body), batch)
+		out, err := embedToGoogle([]byte(body), batch)
 		got := string(out)
 		if err != nil {
 			got = err.Error()
@@ -56,12 +58,21 @@ func TestEmbedAnswer(t *testing.T) {
 func FuzzEmbed(f *testing.F) {
 	f.Add([]byte(`{"requests":[{"content":{"parts":[{"text":"a"}]},"output_dimensionality":1}]}`))
 	f.Add([]byte(`{"data":[{"index":0,"embedding":[0.1]}]}`))
+	f.Add([]byte(`{"model":"cohere.embed-v4:0","input":["a"],"native":{"dialect":"gemini","members":{"taskType":["CLUSTERING"]}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if out, fault := EmbedRequest(text, "m"); fault == nil && !json.Valid(out) {
+		if out, fault := embedFromGoogle(text, "m"); fault == nil && !json.Valid(out) {
 			t.Errorf("request of %q is no JSON: %s", text, out)
 		}
+		for _, v := range []*Vectors{&geminiVectors, &bedrockVectors} {
+			if out, _, fault := v.Request(text, Options{Drop: true}); fault == nil && !json.Valid(out) {
+				t.Errorf("request of %q is no JSON: %s", text, out)
+			}
+			if out, err := v.Answer(text, Made{Base64: true}); err == nil && !json.Valid(out) {
+				t.Errorf("answer of %q is no JSON: %s", text, out)
+			}
+		}
 		for _, batch := range []bool{false, true} {
-			if out, err := EmbedAnswer(text, batch); err == nil && !json.Valid(out) {
+			if out, err := embedToGoogle(text, batch); err == nil && !json.Valid(out) {
 				t.Errorf("answer of %q is no JSON: %s", text, out)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -99,7 +100,13 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 		d = nil
 	}
 	if d != nil && a.Status == http.StatusOK && !c.Stream {
-		completion, err := d.Answer(a.Body, dialect.Made{Created: now.Unix(), Model: c.Model, ID: string(a.ProviderID)})
+		made := dialect.Made{Created: now.Unix(), Model: c.Model, ID: string(a.ProviderID)}
+		carry := d.Answer
+		if c.Vectors {
+			carry = d.Vectors.Answer
+			made.Base64, made.Prompt, made.Told = c.Base64, c.Tokens, a.toldTokens()
+		}
+		completion, err := carry(a.Body, made)
 		if err != nil {
 			return &Failure{Cause: CauseAnswer, Status: a.Status, Err: fmt.Errorf("%w (%d bytes)", err, len(a.Body))}
 		}
@@ -128,6 +135,15 @@ func (a *Answer) judge(c *Call, d *dialect.Dialect, now time.Time) *Failure {
 		a.translated(d.Refusal(a.Status, a.Body), c.Native)
 	}
 	return failure
+}
+
+// toldTokens are the tokens of a prompt that the head of an answer tells of, as Bedrock's does; 0 for none.
+func (a *Answer) toldTokens() int64 {
+	n, err := strconv.ParseInt(string(a.resp.Header.Peek("X-Amzn-Bedrock-Input-Token-Count")), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // translated puts what became of a body in its place. The body itself is kept if it is the client's to have.

@@ -18,6 +18,8 @@ type Call struct {
 	Stream    bool   // the body asks for a stream
 	N         int64  // answers asked for; 0 is one
 	Vectors   bool   // it is for embeddings: its answer has vectors, no choices
+	Single    bool   // and its body is a client's own, for one embedding
+	Base64    bool   // the client wants them in base64
 	Native    bool   // the body is the client's own, in the provider's dialect: keep what the provider answers as it is, too
 	RequestID string // sent as x-client-request-id, "" for none
 	Headers   []Header

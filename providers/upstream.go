@@ -174,6 +174,8 @@ func (u *Upstream) path(c *Call) string {
 	switch {
 	case c.Raw && u.tail != "" && strings.Contains(c.Path, "?"):
 		return u.base + c.Path + "&" + u.tail[1:]
+	case u.dialect != nil && c.Vectors:
+		return u.base + u.dialect.Vectors.Path(u.base, c.Model, c.Single) + u.tail
 	case u.deployments:
 		return u.base + "/openai/deployments/" + url.PathEscape(c.Model) + cmp.Or(c.Path, "/chat/completions") + u.tail
 	case c.Path != "":
@@ -192,8 +194,14 @@ func (u *Upstream) path(c *Call) string {
 // else they are a fault, and nothing should be sent. A provider of the openai dialect gets the body of a client that speaks it as it is.
 func (u *Upstream) Carry(body []byte, o dialect.Options) (carried []byte, dropped []string, fault *exchange.Fault) {
 	switch {
+	case u.dialect != nil && o.Vectors:
+		return u.dialect.Vectors.Request(body, o)
 	case u.dialect != nil:
 		return u.dialect.Request(body, o)
+	case o.Vectors:
+		if body, dropped, fault = dialect.PlainVectors(body, o); fault != nil {
+			return nil, nil, fault
+		}
 	case o.Foreign:
 		o.Reasoning = u.cfg.Quirks.Reasoning != "" && u.cfg.Quirks.Reasoning != "none"
 		if body, dropped, fault = dialect.Plain(body, o); fault != nil {
@@ -207,8 +215,16 @@ func (u *Upstream) Carry(body []byte, o dialect.Options) (carried []byte, droppe
 	return carried, append(dropped, further...), fault
 }
 
-// Serves tells whether the provider has a call of OpenAI's API, by its path. Those of other dialects are spoken to about chats alone.
-func (u *Upstream) Serves(path string) bool { return u.dialect == nil || path == "/chat/completions" }
+// Serves tells whether the provider has a call of OpenAI's API, or one that says the same, by its path.
+func (u *Upstream) Serves(path string) bool {
+	switch {
+	case u.dialect == nil || path == "/chat/completions":
+		return true
+	case path == "/embeddings" && u.dialect.Vectors != nil:
+		return u.dialect.Vectors.Path(u.base, "", false) != ""
+	}
+	return false
+}
 
 // Name returns the provider's name in the policy.
 func (u *Upstream) Name() string { return u.cfg.Name }

@@ -10,7 +10,8 @@ import (
 
 var errNoVectors = errors.New("it answered 200 without embeddings")
 
-// readVectors finds in an answer with embeddings what is needed of it: that there are any, and the tokens of the prompt, which are all it bills.
+// readVectors finds in an answer with embeddings what is needed of it: that there are any, and the tokens of the prompt, which are all it bills;
+// those that the provider did not tell of are ours, and counted as such.
 func (a *Answer) readVectors() error {
 	w := jsonspan.Walk(a.Body)
 	if !w.Enter(jsonspan.Object) {
@@ -28,7 +29,8 @@ func (a *Answer) readVectors() error {
 		case "usage":
 			usage := w.Value().Of(a.Body)
 			v, _ := jsonspan.Get(usage, "prompt_tokens")
-			if n, ok := v.Int(usage); ok && n > 0 {
+			_, ours := jsonspan.Get(usage, "estimated")
+			if n, ok := v.Int(usage); ok && n > 0 && !ours {
 				a.Usage, a.HasUsage = pricing.Usage{Input: n}, true
 			}
 		case "model":

@@ -86,6 +86,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 			return t.candidate < len(t.Decision.Candidates), t.failed
 		}
 		t.call.Path, t.call.Vectors = t.endpoint.path, t.endpoint.input == prompt.Inputs
+		t.call.Base64, t.call.Single = dialect.Base64(t.body), t.native && t.endpoint.client == &dialect.EmbedContent
 	}
 	t.call.Native, t.dropped = t.native, nil
 	if !t.native && t.Facts.Stateful != "" {
@@ -137,7 +138,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 
 // carrying says how the request is carried over to a candidate.
 func (t *trip) carrying(c *exchange.Candidate) dialect.Options {
-	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.foreign()}
+	return dialect.Options{Drop: t.using.policy.Providers[c.Provider].Drop, Foreign: t.foreign(), Vectors: t.endpoint.input == prompt.Inputs}
 }
 
 // passedOn are the client's headers that reach the provider. Its credentials never do.
@@ -147,7 +148,8 @@ var passedOn = [...]string{"openai-beta", "traceparent", "tracestate"}
 func notServed(c *exchange.Candidate, path string) *exchange.Fault {
 	return &exchange.Fault{
 		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: "model", Reason: exchange.ReasonBadRequest, NoRetry: true,
-		Message: fmt.Sprintf("%s cannot be called for %s: its provider speaks of chats alone here.", c.Target, path), Hint: "Name a model of a provider of the openai dialect.",
+		Message: fmt.Sprintf("%s cannot be called for %s: its provider does not have that call.", c.Target, path),
+		Hint:    "Name a model of a provider of the openai dialect, or for embeddings of gemini (at AI Studio) or bedrock.",
 	}
 }
 

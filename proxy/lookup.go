@@ -117,12 +117,17 @@ func (s *Server) answerHit(t *trip, why exchange.Reason, found *cache.Answer, bo
 // droppedFor lists what was left out of the request, or of one equal to it, for the target that answered.
 func (t *trip) droppedFor(c *exchange.Candidate) []string {
 	provider, upstream := t.using.policy.Providers[c.Provider], t.using.upstreams[c.Provider]
-	foreign := t.foreign()
-	if upstream == nil || t.speaks(c) || !foreign && !t.envelope.Opaque() && (!provider.Drop || provider.Dialect == "openai" && len(provider.Quirks.Unsupported) == 0) {
+	if upstream == nil || t.speaks(c) {
 		return nil
 	}
+	another, _ := dialect.Find(provider.Dialect)
+	if another == nil && !t.foreign() && !t.envelope.Opaque() && (!provider.Drop || len(provider.Quirks.Unsupported) == 0) {
+		return nil // it got what the client wrote
+	}
+	how := t.carrying(c)
+	how.Drop = true
 	t.body = t.envelope.Shape(prompt.Shape{Model: c.Model, CapField: provider.OutputField}, t.body[:0])
-	_, dropped, _ := upstream.Carry(t.body, dialect.Options{Drop: true, Foreign: foreign})
+	_, dropped, _ := upstream.Carry(t.body, how)
 	return dropped
 }
 
