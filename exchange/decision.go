@@ -22,7 +22,19 @@ type Decision struct {
 	Cascade     *Cascade // how the answer is checked; nil if it is not
 	Instead     Instead  // who answers instead of one that fails its checks
 	Observed    []string // names of routes in mode observe that would have decided
+	Switch      Switch   // what it would cost to leave the model that served the conversation's last turn; the zero value if that was not weighed
 }
+
+// Switch weighs a move of a conversation to a cheaper model that a route names: what is expected of this turn's cost where it stays, and where it moves
+// and nothing of its prompt is in the provider's cache.
+type Switch struct {
+	To           string     // the model that the route names
+	Target       *Candidate // that would serve there
+	Stays, Moves pricing.Nano
+}
+
+// Kept tells whether the conversation stays, as moving costs more than it saves.
+func (s *Switch) Kept() bool { return s.Target != nil && s.Moves >= s.Stays }
 
 // Candidate is one provider/model that can serve a request. Candidates are made when a policy loads and never change.
 type Candidate struct {

@@ -40,12 +40,6 @@ type Facts struct {
 // Tag is one x-bursar-tag-NAME: VALUE header.
 type Tag struct{ Name, Value string }
 
-// Sticky is what served the earlier turns of a conversation. The zero value means none is known.
-type Sticky struct {
-	Model  string // the policy model (tier) or provider/model decided for
-	Target string // provider/model that answered
-}
-
 // Complexity is how hard the prompt looks, from 0 (trivial) to 1 (hard). Known is false when no signal spoke: absence of
 // evidence is not simplicity, and no rule on complexity matches then.
 type Complexity struct {

@@ -12,6 +12,7 @@ const (
 	ReasonDefault                // auto, and no route said more
 	ReasonPinned                 // x-bursar-pin
 	ReasonSticky                 // the conversation stays where it is
+	ReasonSwitchCost             // it stays, as moving costs more than it saves
 	ReasonStored                 // it goes on from a response that only this target's provider has
 	ReasonUncertified            // the route's cheap answers are not certified, so it stays with the model that it would escalate to
 	ReasonAside                  // a call of the house's own
@@ -46,7 +47,7 @@ const (
 )
 
 var reasonNames = [reasonCount]string{
-	"none", "rule", "asked", "default", "pinned", "sticky", "stored", "uncertified", "aside", "unknown_model", "no_candidate", "unknown_price", "downgraded",
+	"none", "rule", "asked", "default", "pinned", "sticky", "switch_cost", "stored", "uncertified", "aside", "unknown_model", "no_candidate", "unknown_price", "downgraded",
 	"budget_spent", "rate_limited", "budget_store_down", "cap_shrunk", "exact_hit", "semantic_hit", "shared_hit", "not_cached", "answered", "fallback", "escalated", "provider_failed",
 	"provider_refused", "client_gone", "stream_broken", "repetition", "bad_request", "unauthorized", "not_allowed", "body_too_large", "context_too_long",
 	"orphaned", "internal",

@@ -20,6 +20,7 @@ type Recorded struct {
 	BudgetUsed   float64
 	Conversation uint64
 	Sticky       Sticky
+	Kept         pricing.Nano // what it would have cost more to move to the model that the route names, 0 if it was not kept from it
 	Pinned       bool
 	Stateful     string // see Facts
 	Origin       string
@@ -119,6 +120,9 @@ func (r *Recorded) AppendText(dst []byte) []byte {
 	text('O', r.Origin)
 	text('r', r.Response)
 	text('U', r.Unknown)
+	number('w', r.Sticky.Warm)
+	number('l', r.Sticky.Output)
+	number('s', int64(r.Kept))
 	return dst
 }
 
@@ -185,6 +189,13 @@ func (r *Recorded) take(letter byte, value string) (err error) {
 		r.Response = value
 	case 'U':
 		r.Unknown = value
+	case 'w':
+		r.Sticky.Warm, err = strconv.ParseInt(value, 10, 64)
+	case 'l':
+		r.Sticky.Output, err = strconv.ParseInt(value, 10, 64)
+	case 's':
+		n, err = strconv.ParseInt(value, 10, 64)
+		r.Kept = pricing.Nano(n)
 	}
 	return err // a letter of a later version is passed over
 }

@@ -18,7 +18,8 @@ func TestRecordedComesBack(t *testing.T) {
 			N: rapid.Int64Range(1, 9).Draw(t, "n"), MaxOutput: rapid.Int64Range(0, 1e9).Draw(t, "max"),
 			BudgetUsed:   float64(rapid.IntRange(0, 300).Draw(t, "used")) / 100,
 			Conversation: rapid.Uint64().Draw(t, "conversation"), CacheKey: rapid.Uint64().Draw(t, "key"),
-			Sticky: Sticky{Model: name.Draw(t, "model"), Target: name.Draw(t, "target")}, Pinned: rapid.Bool().Draw(t, "pinned"),
+			Sticky: Sticky{Model: name.Draw(t, "model"), Target: name.Draw(t, "target"), Warm: rapid.Int64Range(0, 1e9).Draw(t, "warm"), Output: rapid.Int64Range(0, 1e9).Draw(t, "answer")},
+			Kept:   pricing.Nano(rapid.Int64Range(0, 1e12).Draw(t, "kept")), Pinned: rapid.Bool().Draw(t, "pinned"),
 			Certified: rapid.Bool().Draw(t, "certified"), Of: name.Draw(t, "of"),
 			Stateful: name.Draw(t, "stateful"), Origin: name.Draw(t, "origin"), Response: name.Draw(t, "response"), Unknown: name.Draw(t, "why"),
 			Cascade: rapid.SampledFrom([]CascadeWord{CascadeNone, CascadeKept, CascadeEscalated}).Draw(t, "cascade"),
@@ -38,7 +39,7 @@ func TestRecordedComesBack(t *testing.T) {
 		got.Restore(&f)
 		again := f.Record(got.CacheKey)
 		again.Certified, again.Cascade, again.Beside, again.Of = got.Certified, got.Cascade, got.Beside, got.Of
-		again.Response, again.Unknown = got.Response, got.Unknown // they are no facts
+		again.Response, again.Unknown, again.Kept = got.Response, got.Unknown, got.Kept // they are no facts
 		if !reflect.DeepEqual(again, got) {
 			t.Fatalf("restored %+v", f)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // the image has no zone files, and a budget must not depend on the machine's
@@ -32,6 +33,7 @@ func (c *compiler) compile() {
 	c.keys()
 	c.budgets()
 	c.limits()
+	c.conversations()
 	c.cache() // before the routes: what a route may do depends on it
 	c.routes()
 	c.trim()
@@ -123,6 +125,12 @@ func (c *compiler) checkName(what string, at place, name string, reserved ...str
 	}
 	if bad {
 		c.problem(at, fmt.Sprintf("use up to %d letters, digits, dots, dashes and underscores", longestName), "%s is not a good name for a %s", quoted(name), what)
+	}
+}
+
+func (c *compiler) conversations() {
+	if file := c.file.Conversations; file != nil && file.MoveDown.ok {
+		c.policy.MoveDown = MoveDown(slices.Index(moveDownWords[:], file.MoveDown.value))
 	}
 }
 

@@ -33,6 +33,8 @@ type fileEntry struct {
 	Routes list[routeEntry] `key:"routes" need:"yes"`
 	// The model that `auto` means when no route says otherwise.
 	Default text `key:"default" need:"yes" names:"model" like:"standard"`
+	// When conversations move to a cheaper model.
+	Conversations *conversationsEntry `key:"conversations"`
 	// What may be answered from earlier answers. Without it, nothing is cached.
 	Cache *cacheEntry `key:"cache"`
 	// How far long prompts are trimmed. Without it, nothing is.
@@ -450,6 +452,16 @@ type escalateEntry struct {
 	Shadow share `key:"shadow" usual:"none" like:"2%"`
 	// What these calls may cost a day, over all teams, in US dollars.
 	ShadowDailyUSD dollars `key:"shadow_daily_usd" usual:"what the budgets of the teams allow" like:"5"`
+}
+
+// When conversations move to a cheaper model.
+type conversationsEntry struct {
+	At place
+
+	// Which routes take a conversation that asks for `auto` from the model that served its last turn to a cheaper one, which has nothing of it in its
+	// provider's cache: `budget` those with a condition on budget_used, where that saves more on this turn than it loses; `saves` all, where it does; `always`
+	// all, whatever it costs; `never` none. To a dearer model conversations always move.
+	MoveDown choice `key:"move_down" one:"budget saves always never" usual:"budget"`
 }
 
 // What may be answered from earlier answers.

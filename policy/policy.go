@@ -34,6 +34,8 @@ type Policy struct {
 
 	UnknownPrice UnknownPrice // what happens to a target without a price
 
+	MoveDown MoveDown // which routes move a conversation to a cheaper model
+
 	AllowPerCallTools bool // tools that a provider runs itself and bills by the call, which no budget bounds, may be asked for
 	Cache             Cache
 	Trim              exchange.Trim
@@ -98,6 +100,22 @@ const (
 	DenyUnknown   UnknownPrice = iota // do not use the target
 	AssumeUnknown                     // count it at prices.assume_usd
 )
+
+// MoveDown is which routes take a conversation to a model that is cheaper than the one which served its last turn.
+type MoveDown uint8
+
+// Which routes do.
+const (
+	MoveForBudgets MoveDown = iota // those with a condition on the budget, where that saves
+	MoveWhereSaves                 // all, where that saves
+	MoveAlways                     // all
+	MoveNever                      // none
+)
+
+var moveDownWords = [...]string{"budget", "saves", "always", "never"}
+
+// String returns the word of the policy file.
+func (m MoveDown) String() string { return moveDownWords[m] }
 
 // Cache is what may be answered from earlier answers.
 type Cache struct {

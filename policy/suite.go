@@ -88,6 +88,8 @@ type givenEntry struct {
 	Pinned       toggle          `key:"pinned"`
 	LastModel    text            `key:"last_model" like:"premium"`
 	LastTarget   text            `key:"last_target" like:"openai/gpt-5"`
+	LastCached   whole           `key:"last_cached"`
+	LastOutput   whole           `key:"last_output"`
 	BudgetUsed   fraction        `key:"budget_used" like:"80%"`
 	Certified    words           `key:"certified" names:"route"`
 	Spent        table[spending] `key:"spent" each:"budget"`
@@ -162,7 +164,7 @@ func (d *decoder) test(e *testEntry) (Test, bool) {
 			Stream: g.Stream.value, Tools: g.Tools.value, Images: int(g.Images.value), Turns: int(g.Turns.value), N: max(1, g.N.value),
 			PromptTokens: g.PromptTokens.value, PromptMethod: exchange.MethodExact, MaxOutput: g.MaxOutput.value,
 			Complexity: exchange.Complexity{Score: g.Complexity.value, Known: g.Complexity.ok}, Pinned: g.Pinned.value,
-			Sticky: exchange.Sticky{Model: g.LastModel.value, Target: g.LastTarget.value},
+			Sticky: exchange.Sticky{Model: g.LastModel.value, Target: g.LastTarget.value, Warm: g.LastCached.value, Output: g.LastOutput.value},
 		},
 		Want: e.Want.want(),
 	}

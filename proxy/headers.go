@@ -27,6 +27,9 @@ func (s *Server) headers(t *trip) {
 	if d := &t.Decision; d.Rule != "" {
 		h.Set("x-bursar-rule", d.Rule)
 		h.Set("x-bursar-reason", d.Reason.String())
+		if w := &d.Switch; w.Kept() {
+			h.Set("x-bursar-switch", "kept: switch costs $"+(w.Moves-w.Stays).Dollars())
+		}
 	}
 	if t.Outcome.Served != nil {
 		h.Set("x-bursar-model", t.Outcome.Served.Target)

@@ -72,7 +72,7 @@ func (s *Server) measure(t *trip) {
 	if t.stored.at == "" { // else it is one that began elsewhere
 		f.Conversation = e.Conversation(f.Key)
 	}
-	f.Sticky = s.sticky.find(f.Conversation)
+	f.Sticky = s.sticky.find(f.Conversation, t.Start)
 }
 
 // legacyCap is the cap of a legacy completion that names none, as its API has it.

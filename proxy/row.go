@@ -24,6 +24,9 @@ func (t *trip) row() ledger.Row {
 	recorded.Certified = slices.Contains(f.Certified, d.Rule)
 	recorded.Cascade, recorded.Beside = out.Cascade, out.Beside
 	recorded.Response, recorded.Unknown = t.stored.sealed, t.stored.unknown
+	if w := &d.Switch; w.Kept() {
+		recorded.Kept = w.Moves - w.Stays
+	}
 	if t.beside != nil {
 		r.Kind, recorded.Of = ledger.KindAside, t.beside.of
 	}

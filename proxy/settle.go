@@ -136,7 +136,7 @@ func (s *Server) end(t *trip) {
 	if t.beside != nil {
 		t.beside.cost = t.Outcome.Cost
 	} else if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
-		s.sticky.remember(t.Facts.Conversation, exchange.Sticky{Model: t.Decision.Model, Target: t.Outcome.Served.Target})
+		s.sticky.remember(t.Facts.Conversation, t.Decision.Model, t.Outcome.Served, &t.Outcome.Usage, time.Now())
 	}
 	if t.beside == nil {
 		s.diary.note(t)

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"sync"
+	"time"
 
 	"bursar/exchange"
+	"bursar/pricing"
 )
 
 // stickiness remembers what served each conversation, so that its next turn finds the provider's prompt cache warm and its
@@ -12,35 +14,52 @@ import (
 type stickiness struct {
 	shards [16]struct {
 		sync.Mutex
-		young, old map[uint64]exchange.Sticky
+		young, old map[uint64]turn
 	}
 }
 
-// perShard is how many conversations a generation of one shard holds: 2 x 16 x 4096 in all, about 10 MB when full.
+// turn is what the last turn of a conversation has left behind.
+type turn struct {
+	exchange.Sticky
+	warmUntil time.Time
+}
+
+// perShard is how many conversations a generation of one shard holds: 2 x 16 x 4096 in all, about 15 MB when full.
 const perShard = 4096
 
-func (k *stickiness) find(conversation uint64) exchange.Sticky {
+// find returns what a conversation's last turn has left behind, as it is at this moment: what providers keep cools down.
+func (k *stickiness) find(conversation uint64, now time.Time) exchange.Sticky {
 	if conversation == 0 {
 		return exchange.Sticky{}
 	}
 	s := &k.shards[conversation%16]
 	s.Lock()
 	defer s.Unlock()
-	if found, ok := s.young[conversation]; ok {
-		return found
+	found, ok := s.young[conversation]
+	if !ok {
+		found = s.old[conversation]
 	}
-	return s.old[conversation]
+	if now.After(found.warmUntil) {
+		found.Warm = 0
+	}
+	return found.Sticky
 }
 
-func (k *stickiness) remember(conversation uint64, served exchange.Sticky) {
+// remember notes who has answered a turn, and what that has used.
+func (k *stickiness) remember(conversation uint64, model string, served *exchange.Candidate, used *pricing.Usage, now time.Time) {
 	if conversation == 0 {
 		return
 	}
 	s := &k.shards[conversation%16]
 	s.Lock()
 	defer s.Unlock()
-	if s.young == nil || len(s.young) >= perShard {
-		s.young, s.old = make(map[uint64]exchange.Sticky), s.young
+	last, ok := s.young[conversation]
+	if !ok {
+		last = s.old[conversation]
 	}
-	s.young[conversation] = served
+	next, warm := last.After(model, served.Target, used)
+	if s.young == nil || len(s.young) >= perShard {
+		s.young, s.old = make(map[uint64]turn), s.young
+	}
+	s.young[conversation] = turn{next, now.Add(warm)}
 }

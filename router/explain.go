@@ -1,6 +1,7 @@
 package router
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"bursar/exchange"
 	"bursar/policy"
+	"bursar/pricing"
 )
 
 // Explanation is a decision and how it came about, for people (Text) and for machines (JSON).
@@ -21,6 +23,7 @@ type Explanation struct {
 	Pinned       bool             `json:"pinned,omitempty"`
 	Routes       []Verdict        `json:"routes"` // in file order; none are read for a pinned request or an unknown model
 	Left         string           `json:"left,omitempty"`
+	Kept         *Kept            `json:"kept,omitempty"`      // the conversation stays, as moving costs more than it saves
 	Escalates    string           `json:"escalates,omitempty"` // how the answer is checked, and where one goes that fails
 	Targets      []Target         `json:"targets"`             // of the decided model, in the policy's order
 
@@ -35,6 +38,14 @@ type Explanation struct {
 	Observed   []string `json:"observed,omitempty"`
 	Fault      string   `json:"fault,omitempty"`
 	Status     int      `json:"status,omitempty"` // HTTP status of the fault
+}
+
+// Kept is what this turn is expected to cost with the model that the conversation stays with, and with the one that the route names.
+type Kept struct {
+	From  string      `json:"from"` // the model that the route names
+	Costs json.Number `json:"switch_costs_usd"`
+	Stays json.Number `json:"stays_usd"`
+	Moves json.Number `json:"moves_usd"`
 }
 
 // Verdict is what came of one route.
@@ -95,6 +106,9 @@ func Explain(p *policy.Policy, f *exchange.Facts) Explanation {
 	for _, c := range d.Candidates {
 		t.Candidates = append(t.Candidates, c.Target)
 	}
+	if w := &d.Switch; w.Kept() {
+		t.Kept = &Kept{w.To, json.Number((w.Moves - w.Stays).Dollars()), json.Number(w.Stays.Dollars()), json.Number(w.Moves.Dollars())}
+	}
 	t.Escalates = escalates(&d)
 	t.MaxOutput, t.Cache, t.Trim = d.MaxOutput, d.Cache.String(), d.Trim.MaxPromptTokens
 	if d.Baseline != nil {
@@ -143,6 +157,13 @@ func (t *trace) failed(v *Verdict, r *policy.Route, key string) {
 func (t *trace) left(model, why string) {
 	if t != nil {
 		t.Left = fmt.Sprintf("the conversation leaves %s: %s", model, why)
+	}
+}
+
+// leftFor notes that the conversation moves to save money.
+func (t *trace) leftFor(model string, saves pricing.Nano) {
+	if t != nil {
+		t.left(model, "moving saves $"+saves.Dollars()+" on this turn")
 	}
 }
 

@@ -18,7 +18,8 @@
 //     model that it may not use, are passed over.
 //  4. A conversation that asks for auto stays with the model that served its last turn unless the route's model ranks higher: the
 //     provider's prompt cache is warm there, and encrypted reasoning is readable only there. So a conversation may go up but does not
-//     bounce down. A route with a condition on the budget is stronger than that: saving is what it is for.
+//     bounce down. A route with a condition on the budget is there to save: it moves a conversation down where that saves more on this
+//     turn than is lost with the warm cache. conversations.move_down says which routes may do so.
 //     A route whose cheap answers need a certificate that the team does not have goes to the model that it would escalate to.
 //  5. Of the model's targets, those that cannot serve are left out: not for this key, unavailable, without a price, or with too small a
 //     context. The one that served the conversation's last turn goes first.
@@ -68,9 +69,10 @@ func decide(p *policy.Policy, f *exchange.Facts, t *trace) (exchange.Decision, *
 		d.Rule, d.Cache, d.CacheTTL, d.StopRepeats = route.Name, route.Cache, route.CacheTTL, route.StopRepeats
 		d.Trim.Squeezes = route.Squeezes
 		model, d.Reason = destination(p, f, route, asked)
-		if asked == nil && !route.When.AsksBudget() {
-			if staying := stay(p, f, model, t); staying != nil {
-				model, d.Reason = staying, exchange.ReasonSticky
+		if asked == nil {
+			staying, why, weighed := stay(p, f, route, model, t)
+			if d.Switch = weighed; staying != nil {
+				model, d.Reason = staying, why
 			}
 		}
 		if cascades(route, model, d.Reason) {
@@ -143,27 +145,6 @@ func destination(p *policy.Policy, f *exchange.Facts, r *policy.Route, asked *po
 	default:
 		return p.Default, exchange.ReasonDefault
 	}
-}
-
-// stay returns the model that the conversation stays with, nil if it goes where the route sends it.
-func stay(p *policy.Policy, f *exchange.Facts, to *policy.Model, t *trace) *policy.Model {
-	if f.Sticky.Model == "" || f.Sticky.Model == to.Name {
-		return nil
-	}
-	last, ok := p.Resolve(f.Sticky.Model)
-	if !ok {
-		t.left(f.Sticky.Model, "the policy no longer has it")
-		return nil
-	}
-	if to.Rank > last.Rank {
-		t.left(f.Sticky.Model, "the route's model ranks higher")
-		return nil
-	}
-	if !serves(p, f, last) {
-		t.left(f.Sticky.Model, "it cannot serve this turn")
-		return nil
-	}
-	return last
 }
 
 // outputCap returns how many tokens the answer may have: what the client asked for, else the default, within the bounds of the policy,

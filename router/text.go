@@ -28,6 +28,9 @@ func (e *Explanation) Text() string {
 	if e.Left != "" {
 		fmt.Fprintf(&b, "├─ %s\n", e.Left)
 	}
+	if k := e.Kept; k != nil {
+		fmt.Fprintf(&b, "├─ kept from %s: switch costs $%s, as this turn is $%s here and $%s there\n", k.From, k.Costs, k.Stays, k.Moves)
+	}
 	if e.Fault != "" {
 		fmt.Fprintf(&b, "└─ refused, because %s: %d %s\n", e.Reason, e.Status, e.Fault)
 	} else {

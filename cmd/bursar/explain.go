@@ -30,6 +30,10 @@ func explain(p *program, args []string) error {
 	f.StringVar(&facts.Key, "key", "", "id of the key that asks")
 	f.StringVar(&facts.User, "user", "", "user that asks; default is the request's own")
 	f.BoolVar(&facts.Pinned, "pin", false, "as if x-bursar-pin: 1 were sent")
+	f.StringVar(&facts.Sticky.Model, "last-model", "", "model that served the conversation's last turn")
+	f.StringVar(&facts.Sticky.Target, "last-target", "", "its target, as provider/model; default is the model's first")
+	f.Int64Var(&facts.Sticky.Warm, "last-cached", 0, "tokens of the prompt that its provider has in its prompt cache")
+	f.Int64Var(&facts.Sticky.Output, "last-output", 0, "tokens of the conversation's last answer")
 	used := f.Float64("budget-used", 0, "used share of the fullest budget, 0 to 1")
 	certified := f.String("certified", "", "routes whose cheap answers are certified for the team, separated by commas")
 	var tags tagFlags
@@ -52,6 +56,7 @@ func explain(p *program, args []string) error {
 	if err != nil {
 		return whichPolicies(err)
 	}
+	assumeTarget(loaded, &facts.Sticky)
 	text, err := p.readFile(*body)
 	if err != nil {
 		return err
@@ -67,6 +72,13 @@ func explain(p *program, args []string) error {
 	fmt.Fprintf(p.out, "by its words alone, small models fail at %.0f %% of such prompts and large ones at %.0f %%: a guess, by which no rule goes (docs/routing.md)\n",
 		100*told.Guess.CheapFails, 100*told.Guess.PremiumFails)
 	return nil
+}
+
+// assumeTarget takes a conversation's last turn to have been served by the first target of its model, where none is named.
+func assumeTarget(p *policy.Policy, last *exchange.Sticky) {
+	if m, ok := p.Resolve(last.Model); ok && last.Target == "" {
+		last.Target = m.Use[0].Target
+	}
 }
 
 // explanation is what the router says, and what the scorer guesses.

@@ -98,6 +98,7 @@ type decided struct {
 func runTest(p *policy.Policy, t *policy.Test) testResult {
 	result := testResult{test: t}
 	facts := t.Facts
+	assumeTarget(p, &facts.Sticky)
 	switch {
 	case t.Day:
 		facts.At = t.Noon(p.Location)

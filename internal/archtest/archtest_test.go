@@ -23,7 +23,7 @@ var table = map[string]room{
 	"tokens":            {others: []string{"github.com/pkoukk/tiktoken-go"}},
 	"prompt":            {ours: []string{"exchange", "tokens", "internal/jsonspan"}},
 	"policy":            {ours: []string{"exchange", "pricing"}, others: []string{"go.yaml.in/yaml/v4", "github.com/fsnotify/fsnotify"}},
-	"router":            {ours: []string{"exchange", "policy"}},
+	"router":            {ours: []string{"exchange", "policy", "pricing"}},
 	"router/certify":    {ours: []string{"pricing"}},
 	"router/scorer":     {},
 	"router/verify":     {ours: []string{"internal/jsonspan"}},
