@@ -53,16 +53,17 @@ func NewBet(risk, worst float64) *Bet {
 	return &Bet{risk: risk, worst: worst, capital: 1, most: 1}
 }
 
-// The first bets are made as if some observations of usual size had been seen.
+// Bets are sized as if many observations of a usual mean had been seen, and some of a usual square: a mean that is worth proving is far below the
+// chance of one observation, and stakes that follow the first hundreds of them lose more than they learn.
 const (
-	usualGain, usualSquare = 0.01, 0.05
-	betPrior               = 20
+	usualGain, gainPrior     = 0.025, 1000
+	usualSquare, squarePrior = 0.05, 50
 )
 
 // Add makes the next bet, sized by what was seen before it, and settles it.
 func (b *Bet) Add(v float64) {
-	mean := (b.sum + betPrior*usualGain) / (b.n + betPrior)
-	square := (b.squares + betPrior*usualSquare) / (b.n + betPrior)
+	mean := (b.sum + gainPrior*usualGain) / (b.n + gainPrior)
+	square := (b.squares + squarePrior*usualSquare) / (b.n + squarePrior)
 	stake := max(0, min(0.5/b.worst, mean/square))
 	b.capital *= 1 + stake*v
 	b.most = max(b.most, b.capital)

@@ -28,6 +28,38 @@ func TestBetIsSafe(t *testing.T) {
 	}
 }
 
+// TestBetIsSoonWon: where the cheap model is wrong as often as the premium one, and they differ in one of 16 answers, most bets are won within a
+// thousand labels; where quality is at the target, hardly any.
+func TestBetIsSoonWon(t *testing.T) {
+	won := func(better, worse float64) (share float64) {
+		const runs = 400
+		for i := range uint64(runs) {
+			dice := rand.New(rand.NewPCG(i, 4))
+			b := NewBet(0.05, 0.98)
+			for range 1000 {
+				v, luck := 0.02, dice.Float64()
+				switch {
+				case luck < better:
+					v = 1
+				case luck < better+worse:
+					v = -0.98
+				}
+				b.Add(v)
+			}
+			if b.Won() {
+				share += 1.0 / runs
+			}
+		}
+		return share
+	}
+	if share := won(1.0/32, 1.0/32); share < 0.54 {
+		t.Errorf("%.2f of bets on as good a model are won", share)
+	}
+	if share := won(0.02, 0.04); share > 0.065 {
+		t.Errorf("%.2f of bets on a model just at the target are won", share)
+	}
+}
+
 func TestProve(t *testing.T) {
 	demand := Demand{Target: 0.98, Confidence: 0.95}
 	dice := rand.New(rand.NewPCG(7, 0))

@@ -38,7 +38,7 @@ type Standing struct {
 const mostSamples = 8192
 
 // unitSamples set the units that answers are weighed in. The units stay, for the proof and for live answers: a proof is of one order.
-const unitSamples = 100
+const unitSamples = 50
 
 // longestProof is after how many samples a proof that has not succeeded begins anew, with its full risk: a bad time must not be held against a route
 // for ever.
