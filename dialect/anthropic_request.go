@@ -100,6 +100,7 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 	if t.out.MaxTokens == 0 {
 		t.out.MaxTokens = 4096 // the API has no default
 	}
+	t.losses.withoutItems(&in)
 	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault, t.something} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault

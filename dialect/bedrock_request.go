@@ -20,6 +20,7 @@ func bedrockRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) 
 	t := bedrockTranslation{in: &in, losses: losses{dialect: "bedrock", drop: o.Drop}, known: map[string]bool{}}
 	t.out.Messages = []bedrockMessage{}
 	t.out.Inference = &bedrockInference{MaxTokens: in.cap(), Temperature: given(in.Temperature), TopP: given(in.TopP)}
+	t.losses.withoutItems(&in)
 	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.amazon, t.rest, t.losses.fault, t.something} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault

@@ -20,7 +20,7 @@ type Dialect struct {
 	// Path is what follows the base URL of a provider, with a query if it needs one, for a request to a model.
 	Path func(base, model string, stream bool) string
 
-	// Auth returns the headers that carry a key, and what else every request must have.
+	// Auth returns the headers that carry a key, and what else every request must have. Nil: a key is sent as for chat completions.
 	Auth func(key string) []Header
 
 	// Request carries a chat completion over. The body is one that package prompt has read, with its model and its cap.
@@ -91,12 +91,16 @@ func Find(name string) (*Dialect, bool) {
 		return &gemini, true
 	case "bedrock":
 		return &bedrock, true
+	case responsesName:
+		return &responsesUpstream, true
 	}
 	return nil, false
 }
 
 // Names lists the dialects that can be spoken.
-func Names() []string { return []string{"openai", "azure", anthropicName, "gemini", "bedrock"} }
+func Names() []string {
+	return []string{"openai", "azure", responsesName, anthropicName, "gemini", "bedrock"}
+}
 
 // losses collects the members that a dialect cannot carry.
 type losses struct {

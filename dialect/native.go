@@ -45,6 +45,18 @@ func (n *native) put(dialect, name string, value json.RawMessage) *native {
 	return n
 }
 
+// also adds a member that is lost to none; it returns n, or what it makes where n is nil.
+func (n *native) also(dialect, name string, value json.RawMessage) *native {
+	if n == nil {
+		n = &native{Dialect: dialect}
+	}
+	if n.Also == nil {
+		n.Also = members{}
+	}
+	n.Also[name] = value
+	return n
+}
+
 // all are the members; none of nil.
 func (n *native) all() members {
 	if n == nil {

@@ -9,8 +9,10 @@ import (
 
 // Responses is OpenAI's Responses API, as its clients speak it. Its errors have the form of chat completions'.
 var Responses = Client{
-	Name:      "responses",
+	Name:      responsesName,
+	Native:    responsesName,
 	Request:   responsesRequest,
+	Splice:    responsesSplice,
 	Answer:    responsesAnswer,
 	NewStream: func(r Reply) ClientStream { return newResponsesStream(r) },
 }
@@ -159,6 +161,8 @@ type sealed struct {
 	ThinkingBlocks []json.RawMessage          `json:"thinking_blocks,omitempty"`
 	Extra          json.RawMessage            `json:"extra_content,omitempty"`
 	Calls          map[string]json.RawMessage `json:"calls,omitempty"` // extra_content of tool calls, by their ids
+
+	Item json.RawMessage `json:"item,omitempty"` // a reasoning item of the Responses API, within the block that carries it
 }
 
 // sealPrefix tells what we have sealed from what a provider has.

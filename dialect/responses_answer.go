@@ -12,6 +12,13 @@ func responsesAnswer(chat []byte, r Reply) ([]byte, error) {
 	out.Model = in.modelOr(r.Model)
 	first := &in.Choices[0]
 	said := first.said()
+	if n := first.Native; n != nil && n.Dialect == responsesName && len(n.Content) > 0 { // it was said in this API
+		for _, raw := range n.Content {
+			out.Output = append(out.Output, raw)
+		}
+		out.end(first.FinishReason, in.Usage, in.ServiceTier)
+		return encode(nil, out), nil
+	}
 	items := responseItems{id: r.ID}
 	if thoughts := sealing(said); thoughts != nil || said.reasoning() != "" {
 		item := items.reasoning()

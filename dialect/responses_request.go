@@ -365,6 +365,7 @@ func (t *responsesTranslation) tools() *exchange.Fault {
 		return malformed("tools", "an array of tools")
 	}
 	delete(t.rest, "tools")
+	var unsaid []string
 	for i, raw := range tools {
 		var tool functionTool
 		if err := json.Unmarshal(raw, &tool); err != nil {
@@ -381,10 +382,20 @@ func (t *responsesTranslation) tools() *exchange.Fault {
 		var all members
 		_ = json.Unmarshal(raw, &all) // it was read
 		out.Native = besideOf(all, "responses", "type", "name", "description", "parameters", "strict")
+		if tool.Strict == nil {
+			unsaid = append(unsaid, tool.Name)
+		}
 		t.out.Tools = append(t.out.Tools, out)
+	}
+	if unsaid != nil {
+		t.also(strictUnsaid, encode(nil, unsaid))
 	}
 	return nil
 }
+
+// strictUnsaid names the functions that do not say whether they are strict: here they are then, as far as their schema allows, and in chat completions
+// they are not.
+const strictUnsaid = "tools.strict"
 
 // choice carries the choice among the tools over.
 func (t *responsesTranslation) choice() *exchange.Fault {
@@ -473,7 +484,8 @@ func (t *responsesTranslation) reasoning() *exchange.Fault {
 		return nil
 	}
 	var reasoning struct {
-		Effort *string `json:"effort"`
+		Effort  *string         `json:"effort"`
+		Summary json.RawMessage `json:"summary"`
 	}
 	if err := json.Unmarshal(raw, &reasoning); err != nil {
 		return malformed("reasoning", "an object with an effort"+why(err))
@@ -481,6 +493,9 @@ func (t *responsesTranslation) reasoning() *exchange.Fault {
 	t.loseOthers("reasoning", raw, "effort", "summary", "generate_summary")
 	if reasoning.Effort != nil {
 		t.out.ReasoningEffort = *reasoning.Effort
+	}
+	if summary := given(reasoning.Summary); summary != nil || t.out.ReasoningEffort != "" {
+		t.also("reasoning.summary", nullOr(summary))
 	}
 	return nil
 }
@@ -491,10 +506,16 @@ func (t *responsesTranslation) include() *exchange.Fault {
 	if raw := given(t.rest["include"]); raw != nil && json.Unmarshal(raw, &all) != nil {
 		return malformed("include", "an array of strings")
 	}
+	if slices.ContainsFunc(all, func(name string) bool { return !slices.Contains(includedAnyway, name) }) {
+		t.also("include", t.rest["include"])
+	}
 	delete(t.rest, "include")
 	t.out.LogProbs = t.out.LogProbs || slices.Contains(all, "message.output_text.logprobs")
 	return nil
 }
+
+// includedAnyway are what a target gives where the client asks for it in other words, or whether it asks or not.
+var includedAnyway = []string{"message.output_text.logprobs", "reasoning.encrypted_content"}
 
 // unheededByResponses are members that change no answer: nothing is stored, metadata comes back with the answer, nothing is obfuscated, and
 // only a provider's own tools count towards max_tool_calls.
@@ -504,7 +525,10 @@ var unheededByResponses = []string{"store", "metadata", "stream_options", "max_t
 func (t *responsesTranslation) remains() {
 	for name, value := range t.rest {
 		usual := isUsual(name, string(value)) || name == "truncation" && string(value) == `"disabled"`
-		if !usual && !slices.Contains(unheededByResponses, name) {
+		switch {
+		case name == "max_tool_calls" && !usual:
+			t.also(name, value)
+		case !usual && !slices.Contains(unheededByResponses, name):
 			t.lose(name, value)
 		}
 	}
@@ -519,10 +543,12 @@ func (t *responsesTranslation) loseOthers(of string, raw json.RawMessage, named 
 	}
 }
 
+// also tells targets of this API what no other misses.
+func (t *responsesTranslation) also(name string, value json.RawMessage) {
+	t.out.Native = t.out.Native.also("responses", name, value)
+}
+
 // lose leaves a member to targets that know it.
 func (t *responsesTranslation) lose(name string, value json.RawMessage) {
-	if t.out.Native == nil {
-		t.out.Native = &native{Dialect: "responses", Members: map[string]json.RawMessage{}}
-	}
-	t.out.Native.Members[name] = value
+	t.out.Native = t.out.Native.put("responses", name, value)
 }

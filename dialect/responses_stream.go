@@ -159,6 +159,11 @@ func (s *responsesStream) begin(dst []byte) []byte {
 // delta adds what a chunk brings: thoughts, text, a refusal, parts of calls.
 func (s *responsesStream) delta(dst []byte, c *hubChoice) []byte {
 	d := c.said()
+	if c.Native != nil && c.Native.Dialect == responsesName {
+		for _, raw := range c.Native.Content {
+			dst = s.asItCame(dst, raw)
+		}
+	}
 	if thought := d.reasoning(); thought != "" || len(d.ThinkingBlocks) > 0 || given(d.Extra) != nil {
 		dst = s.think(dst, d, thought)
 	}
@@ -179,6 +184,12 @@ func (s *responsesStream) delta(dst []byte, c *hubChoice) []byte {
 		dst = s.call(dst, &d.ToolCalls[i])
 	}
 	return dst
+}
+
+// asItCame tells an item that only this API has, whole.
+func (s *responsesStream) asItCame(dst []byte, raw json.RawMessage) []byte {
+	dst, at := s.open(s.endMessage(s.endThought(dst), "completed"), raw)
+	return s.item(dst, "response.output_item.done", at, raw)
 }
 
 // end completes what is open, then the response.

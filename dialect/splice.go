@@ -38,7 +38,7 @@ var unsignedThought = regexp.MustCompile(`"signature"\s*:\s*""`)
 // messagesSplice is a client's own request with the model and a cap that is not above the client's. It is not made where the cap leaves no room
 // for the thinking that was asked for, nor of what holds thinking that is not Anthropic's.
 func messagesSplice(body []byte, model string, most int64) ([]byte, bool) {
-	if unsignedThought.Match(body) {
+	if unsignedThought.Match(body) || sealedWithin(body) {
 		return nil, false
 	}
 	fits := true

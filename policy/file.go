@@ -50,8 +50,8 @@ type providerEntry struct {
 	At place
 
 	// The API that the provider speaks. This version speaks `openai` (OpenAI itself, Azure's v1 API, Ollama, vLLM, llama.cpp and most others),
-	// `azure` (Azure OpenAI: deployments, or its v1 API if base_url ends with /openai/v1), `anthropic`, `gemini` (AI Studio and Vertex AI) and `bedrock` (Converse).
-	Dialect choice `key:"dialect" need:"yes" one:"openai anthropic gemini bedrock azure"`
+	// `azure` (Azure OpenAI: deployments, or its v1 API if base_url ends with /openai/v1), `responses` (OpenAI's Responses API, at the same base_url), `anthropic`, `gemini` (AI Studio and Vertex AI) and `bedrock` (Converse).
+	Dialect choice `key:"dialect" need:"yes" one:"openai responses anthropic gemini bedrock azure"`
 	// Root of the API, with its version if it has one in the path.
 	BaseURL text `key:"base_url" need:"yes" like:"https://api.openai.com/v1"`
 	// Name of the environment variable that holds the provider's key. Keys themselves never stand in this file. Without it,

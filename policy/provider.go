@@ -12,7 +12,7 @@ import (
 // Provider is a place that requests can go to.
 type Provider struct {
 	Name        string
-	Dialect     string       // openai, anthropic, gemini, bedrock or azure
+	Dialect     string       // openai, responses, anthropic, gemini, bedrock or azure
 	BaseURL     string       // without a slash at the end
 	Keys        []Credential // none if the provider needs none
 	Region      string       // what Amazon's signatures are for, "" for that of the host

@@ -90,7 +90,7 @@ func (u *Upstream) signer(secret string) (signer, error) {
 // plainHeaders carry a key as the provider's API wants it, with what else it wants.
 func (u *Upstream) plainHeaders(key string) []dialect.Header {
 	switch {
-	case u.dialect != nil:
+	case u.dialect != nil && u.dialect.Auth != nil:
 		return u.dialect.Auth(key)
 	case key == "":
 		return nil
