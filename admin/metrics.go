@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Metrics are the gateway's Prometheus metrics. Labels are team, model, rule, reason, cache and lever only: never a key or a user,
-// whose number nobody bounds.
+// Metrics are the gateway's Prometheus metrics. Labels are team, model, rule, reason, cache and lever, and of providers what the policy calls them and
+// their keys: never a client's key or a user, whose number nobody bounds.
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec

@@ -184,13 +184,3 @@ func (u *Upstream) State(target string) BreakerState {
 	}
 	return b.State()
 }
-
-// States calls yield with every target called so far and its breaker's state, for metrics.
-func (u *Upstream) States(yield func(target string, state BreakerState)) {
-	u.mu.Lock()
-	states := maps.Clone(u.breakers)
-	u.mu.Unlock()
-	for target, b := range states {
-		yield(target, b.State())
-	}
-}

@@ -129,9 +129,7 @@ func TestBreakersAreBounded(t *testing.T) {
 	for i := range 3 * maxBreakers {
 		u.breaker(fmt.Sprintf("p/bad-%d", i)).report(failing)
 	}
-	n := 0
-	u.States(func(string, BreakerState) { n++ })
-	if n > maxBreakers || u.State("p/known") != BreakerOpen {
+	if n := len(u.Health().Targets); n > maxBreakers || u.State("p/known") != BreakerOpen {
 		t.Errorf("%d breakers, want at most %d; the known one is %v", n, maxBreakers, u.State("p/known"))
 	}
 }

@@ -41,9 +41,14 @@ func (p *pulse) note(took time.Duration) {
 func (p *pulse) passOver() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.seen < pulseKnown || p.late < float64(leastSlow) || p.late < outlier*p.usual {
+	if !p.outlier() {
 		return false
 	}
 	p.passed++
 	return p.passed%pulseProbe != 0
+}
+
+// outlier tells whether the target is one.
+func (p *pulse) outlier() bool {
+	return p.seen >= pulseKnown && p.late >= float64(leastSlow) && p.late >= outlier*p.usual
 }

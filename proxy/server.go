@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -214,6 +216,18 @@ func (s *Server) Policy() *policy.Policy {
 		return g.policy
 	}
 	return nil
+}
+
+// Health tells how the providers of the policy in force stand.
+func (s *Server) Health() (all []providers.Health) {
+	g := s.current.Load()
+	if g == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.upstreams)) {
+		all = append(all, g.upstreams[name].Health())
+	}
+	return all
 }
 
 // Serve answers requests on a listener until Shutdown.

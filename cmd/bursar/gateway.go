@@ -378,10 +378,32 @@ func scopeOf(s *policy.Who) admin.Scope {
 	}
 }
 
+// providers tell how the providers stand, for the metrics.
+func (g *gateway) providers() (all []admin.Provider) {
+	for _, h := range g.proxy.Health() {
+		p := admin.Provider{Name: h.Provider}
+		for _, t := range h.Targets {
+			p.Targets = append(p.Targets, admin.ProviderTarget{
+				Target: t.Target, Breaker: t.Breaker.String(), Under: t.Under, Waiting: t.Waiting, Most: t.Most, Learnt: t.Learnt, Late: t.Late, Usual: t.Usual, Outlier: t.Outlier,
+			})
+		}
+		for _, k := range h.Keys {
+			key := admin.ProviderKey{Name: k.Name, Rests: k.Rests}
+			for _, l := range k.Limits {
+				key.Limits = append(key.Limits, admin.ProviderLimit(l))
+			}
+			p.Keys = append(p.Keys, key)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
 func (g *gateway) gauges() {
 	g.metrics.Certificates(g.certificates)
 	g.metrics.CacheStore(g.stores.cache.Stats)
 	g.metrics.Semantic(g.semantic.Stats)
+	g.metrics.Providers(g.providers)
 	g.metrics.Events(func() map[string]admin.EventTally {
 		all := map[string]admin.EventTally{}
 		for webhook, t := range g.events.Tallies() {
