@@ -49,6 +49,8 @@ type Server struct {
 	labels   labels
 	sealers  sealers
 
+	histories histories
+
 	judgements reports
 	diary      diary
 	reports    reports

@@ -133,6 +133,9 @@ func (s *Server) end(t *trip) {
 	s.leaveSeat(t, t.Outcome.Reason == exchange.ReasonProviderFailed || t.Outcome.Reason == exchange.ReasonStreamBroken)
 	s.book(t)
 	s.learnLength(t)
+	if t.Outcome.Method == exchange.MethodReported {
+		s.histories.note(t.stored.ids.Seen.ID, t.usedTokens())
+	}
 	if t.beside != nil {
 		t.beside.cost = t.Outcome.Cost
 	} else if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {

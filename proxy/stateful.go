@@ -47,6 +47,7 @@ func (s *Server) readStored(t *trip) (fault *exchange.Fault) {
 			return fault
 		}
 		st.at, st.key = st.origin.Target, st.origin.Key
+		st.origin.Tokens = s.histories.atMost(st.origin.ID, st.origin.Tokens)
 		st.ids.Theirs, st.ids.Ours = st.origin.ID, id
 		t.ctx.Request.SetBody(dialect.WithPrevious(body, st.origin.ID))
 	case st.asked.Unsized:
@@ -164,7 +165,7 @@ func (s *Server) nameResponses(t *trip, c *exchange.Candidate, answer *providers
 		if tokens == 0 {
 			tokens = most
 		} else {
-			tokens += tokens/50 + 16 // what the next turn makes of it is counted by the provider
+			tokens = withMargin(tokens)
 		}
 		sealer := s.sealer()
 		if sealer == nil {

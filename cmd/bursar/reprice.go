@@ -194,6 +194,9 @@ func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 	if booked.Cache == ledger.CacheHit || booked.Cache == ledger.CacheSemantic || booked.Reason == exchange.ReasonProviderRefused.String() {
 		return now // these cost nothing at any price
 	}
+	if facts, err := exchange.ParseRecorded(booked.Facts); err == nil && facts.Unknown != "" {
+		return now // what was held for it is booked: its usage is none that was told
+	}
 	at := time.Unix(0, booked.Time)
 	untrimmed := booked.Usage
 	if untrimmed.Prompt() > 0 {

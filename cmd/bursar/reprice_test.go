@@ -81,7 +81,9 @@ func wrongBooks(t *testing.T, dir string) (truth func(own pricing.Nano) pricing.
 			back := ledger.Row{ID: r.ID + "x", Kind: ledger.KindCorrection, Time: r.Time, Team: "a", Target: "fake/m", Cost: -20, Baseline: -20}
 			must(t, l.Append(&orphan))
 			must(t, l.Append(&back))
-			fixed += 30
+			held := ledger.Row{ID: r.ID + "h", Time: r.Time, Team: "a", Target: "fake/m", Reason: "answered", Usage: pricing.Usage{Output: 7}, Facts: "Sbackground Ugone", Cost: 40, Baseline: 40}
+			must(t, l.Append(&held))
+			fixed += 70
 		}
 	}
 	must(t, l.Close())
@@ -107,7 +109,7 @@ func TestReprice(t *testing.T) {
 		must(t, err)
 		s, err := l.Report(t.Context(), ledger.Query{By: []string{"model", "day"}})
 		must(t, err)
-		if s.Spend != want || audit.Spend != want || s.Requests != 120+12 {
+		if s.Spend != want || audit.Spend != want || s.Requests != 120+12+12 {
 			t.Errorf("%d spent by %d requests, audited %d; want %d", s.Spend, s.Requests, audit.Spend, want)
 		}
 	}
