@@ -65,10 +65,11 @@ func (p *pendings) end(of *pending) {
 	p.running.Done()
 }
 
-func (p *pendings) full() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.byID) >= mostPending
+// Pending is how many background responses the server keeps the books of until they end.
+func (s *Server) Pending() int {
+	s.pendings.mu.Lock()
+	defer s.pendings.mu.Unlock()
+	return len(s.pendings.byID)
 }
 
 // tell passes on what a client was told of a response.
@@ -107,7 +108,7 @@ const (
 
 // forwardBackground sends a request that is answered before it is worked on.
 func (s *Server) forwardBackground(t *trip, c *exchange.Candidate, upstream *providers.Upstream) (again bool, fault *exchange.Fault) {
-	if s.pendings.full() {
+	if s.Pending() >= mostPending {
 		return false, &exchange.Fault{
 			Status: http.StatusServiceUnavailable, Type: "server_error", Code: "gateway_busy", Reason: exchange.ReasonNoCandidate,
 			Message: "More background responses are worked on than this gateway keeps the books of.", Hint: "Try again later, or without `background`.",

@@ -419,6 +419,7 @@ func (g *gateway) gauges() {
 		}
 		return behind.Seconds()
 	})
+	g.metrics.Gauge("background_responses", "Background responses that this gateway keeps the books of until they end.", func() float64 { return float64(g.proxy.Pending()) })
 	g.metrics.Gauge("holds_open", "Holds not settled yet, of all gateways on the store.", func() float64 {
 		n, err := g.stores.budgets.Open(context.Background())
 		if err != nil {
