@@ -242,7 +242,7 @@ func (t *responsesUpstreamTranslation) part(p *chatPart, role, at string) (partI
 		}
 	case p.Type == "image_url":
 		var image chatImage
-		if json.Unmarshal(p.ImageURL, &image.URL) != nil && loosely(p.ImageURL, &image) != nil || image.URL == "" {
+		if json.Unmarshal(p.ImageURL, &image.URL) != nil && t.in.strictly(p.ImageURL, &image, at+".image_url") != nil || image.URL == "" {
 			return out, malformed(at+".image_url.url", "a URL")
 		}
 		out.Type, out.ImageURL, out.Detail = "input_image", image.URL, image.Detail

@@ -27,7 +27,7 @@ var silent = []silence{
 		"messages[user].content[image_url].prompt_cache_breakpoint", "messages[user].content[input_audio].prompt_cache_breakpoint",
 		"input[user].content[input_text].prompt_cache_breakpoint", "input[user].content[input_image].prompt_cache_breakpoint", "input[user].content[input_file].prompt_cache_breakpoint",
 	}},
-	{why: "It tells the provider's own people who asks; Anthropic alone has a place for it, `metadata.user_id`, where `user` goes before `safety_identifier`.", members: []string{"user", "safety_identifier"}},
+	{why: "It tells the provider's own people who asks, and changes no answer. Anthropic has one place for both, `metadata.user_id`, where `user` goes before `safety_identifier`.", members: []string{"user", "safety_identifier"}},
 	{why: "Which tier serves changes no answer; the one that did is told with it, and is what is paid for.", members: []string{"service_tier", "serviceTier"}},
 	{why: "The target takes no other form of it.", members: []string{
 		"tool_choice.type", "tool_choice.allowed_tools.tools[function].type", "tools[function].type", "tools[custom].type", "messages[assistant].tool_calls[function].type",
@@ -63,6 +63,18 @@ var silent = []silence{
 		"*.content_block.citations", "stream[]", "*.tool_calls[function].type", "*.tool_calls[].index", "*.images[image_url].type", "stream[].choices", "stream[].choices[].delta", "stream[].candidates[].content",
 		"stream[content_block_delta].delta.citation.type",
 	}},
+	{client: "responses answers", why: "It repeats what was asked for, or where and when it was answered; a client of the Responses API is told it again.", members: []string{
+		"background", "completed_at", "conversation", "created_at", "error", "instructions", "max_output_tokens", "output_text", "parallel_tool_calls", "previous_response_id", "reasoning", "status", "temperature", "text",
+		"tool_choice", "tools", "top_p", "truncation", "metadata", "store", "user", "safety_identifier", "prompt_cache_key",
+	}},
+	{client: "responses answers", why: "An item's id, its state and its phase have no place in the client's API; its events are numbered, begun and ended there as it has them.", members: []string{
+		"output[assistant].id", "output[assistant].phase", "output[assistant].status", "output[function_call].id", "output[function_call].status", "*.sequence_number", "*.item_id", "*.content_index", "*.annotation_index", "*.output_index",
+		"stream[response.content_part.added]", "stream[response.created]", "stream[response.function_call_arguments.delta]", "stream[response.output_item.added]", "stream[response.output_item.done]", "stream[response.output_text.done]",
+		"stream[response.reasoning_summary_text.delta]", "*.start_index",
+	}},
+	{client: "responses answers", target: "gemini", why: "A client of Google's API is told that it was refused, whatever else.", members: []string{"incomplete_details"}},
+	{client: "responses answers", target: "anthropic", why: "Only what such a client cannot ask for is answered with it.", members: []string{"output[assistant].content[output_text].logprobs", "stream[response.output_text.delta]"}},
+	{client: "responses answers", why: "Lost: it is what a tool of the provider's has done, which goes to clients of its own API alone.", members: []string{"output[image_generation_call]", "output[web_search_call]"}},
 	{why: "The answer has an id in the client's API; the provider's is in the gateway's log and, of OpenAI's clients, in `x-request-id`.", members: []string{"id", "responseId", "stream[].id", "stream[].responseId"}},
 	{why: "It is told again with a later event, or is the sum of what is told.", members: []string{
 		"usage.total_tokens", "stream[].usage.total_tokens", "usage.totalTokens", "usageMetadata.totalTokenCount", "stream[].modelVersion", "stream[].usageMetadata", "*.usage.output_tokens", "usage.cache_creation.ephemeral_5m_input_tokens",
@@ -75,7 +87,7 @@ var silent = []silence{
 		"system_fingerprint", "stream[].system_fingerprint", "createTime", "modelStatus", "metrics", "performanceConfig", "additionalModelResponseFields", "trace", "moderation",
 	}},
 	{why: "The client's API has no word for it in usage. What it costs is booked all the same.", members: []string{
-		"*_tokens_details.audio_tokens", "*_tokens_details.image_tokens", "*_tokens_details.text_tokens", "*_prediction_tokens", "usage.prompt_tokens_details.cache_write_tokens",
+		"*_tokens_details.audio_tokens", "*_tokens_details.image_tokens", "*_tokens_details.text_tokens", "*_prediction_tokens", "*_tokens_details.cache_write_tokens",
 		"usage.cache_creation", "usage.inference_geo", "usage.server_tool_use", "usage.speed", "usage.cacheDetails", "usageMetadata.cacheTokensDetails", "usageMetadata.candidatesTokensDetails", "usageMetadata.promptTokensDetails",
 		"candidates[].tokenCount",
 	}},
@@ -85,7 +97,7 @@ var silent = []silence{
 	}},
 	{why: "Lost: its API has no place for an image that a model made.", members: []string{"choices[].message.images", "*.parts[inlineData image/png]", "output.message.content[]"}},
 	{why: "Lost: what Anthropic cites must have an index that it has sealed, so that an answer of another provider tells its client no citations.", target: "anthropic", members: []string{
-		"*.annotations", "*.citationMetadata", "*.groundingMetadata", "*.citationsContent.citations",
+		"*.annotations", "*.annotation", "stream[response.output_text.annotation.added]", "*.citationMetadata", "*.groundingMetadata", "*.citationsContent.citations",
 	}},
 	{why: "Lost: it is told where it is from (`annotations`, `citationSources`), and no more of it; a stretch that begins at 0 says the same without, and a text that a call has ended can be told no more.", members: []string{
 		"content[text].citations", "*.citation.cited_text", "*.citation.encrypted_index", "*.citation.sourceContent", "*.web.domain", "*.citationSources[].license", "*.startIndex", "candidates[].groundingMetadata.webSearchQueries",
@@ -99,7 +111,17 @@ var silent = []silence{
 
 // mark is how a table tells of it.
 func (s *silence) mark() string {
-	return strconv.Itoa(slices.IndexFunc(silent, func(o silence) bool { return o.why == s.why }) + 1)
+	return strconv.Itoa(slices.Index(reasons(), s.why) + 1)
+}
+
+// reasons are why, each once.
+func reasons() (all []string) {
+	for _, s := range silent {
+		if !slices.Contains(all, s.why) {
+			all = append(all, s.why)
+		}
+	}
+	return all
 }
 
 // has tells whether a member is one of them; *.NAME is a NAME anywhere.
