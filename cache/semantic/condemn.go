@@ -28,6 +28,9 @@ func (c *Cache) Condemn(answer cache.Key, r *Receipt) (n int) {
 	}
 	if c.fleet != nil {
 		c.fleet.report(answer)
+		for _, p := range c.partitions() {
+			p.shared.condemn(string(answer.AppendTo(nil)))
+		}
 	}
 	return c.condemn(answer)
 }
@@ -51,6 +54,9 @@ func (p *Partition) condemn(answer cache.Key) (n int) {
 	}
 	if of == nil {
 		return 0
+	}
+	if p.shared != nil {
+		p.shared.condemn(string(of.content.digest[:]))
 	}
 	for _, e := range p.entries {
 		if e != nil && e.class == of {

@@ -102,6 +102,7 @@ func (p *Partition) Find(q *Question) {
 	embed.Default().Embed(q.Text, &q.vector)
 	pair.Default().ReadWith(q.Text, &q.vector, &q.side)
 	q.near = p.index.Nearest(&q.vector, q.room[:0:reach])
+	p.recall(q)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q.Verdict = p.find(q)

@@ -31,13 +31,17 @@ type fleet struct {
 	wake    chan struct{} // the writer
 	loads   chan *shared
 
-	mu       sync.Mutex // taken with a partition's lock held, never the other way round
-	queued   []*shared
-	followed []*shared
-	erased   []string // keys in Redis
-	reported []cache.Key
+	mu         sync.Mutex // taken with a partition's lock held, never the other way round
+	queued     []*shared
+	followed   []*shared
+	erased     []indexed // questions to be removed from Redis
+	reported   []cache.Key
+	adding     []indexed // questions that their vector sets do not have yet
+	condemning []condemnation
 
-	follower follower
+	follower  follower
+	recalling respite
+	turn      int // whose vector set is tidied; the writer's
 }
 
 // FleetOptions join a cache to a fleet. The zero value of a field but the first ones takes its default.
@@ -47,6 +51,10 @@ type FleetOptions struct {
 	Mark   func() cache.Mark                          // of the answer cache: what has been purged so far
 	Hides  func(cache.Key, []string, cache.Mark) bool // of the answer cache: whether a purge has reached an answer
 	Warn   func(what string, err error)               // hears when Redis begins to fail; default nobody
+
+	// VectorSets keeps the questions in Redis 8's vector sets too, and finds there what memory has no room for.
+	VectorSets bool
+	Lookup     time.Duration // how long a lookup waits for a vector set; default 5 ms
 
 	Behind  time.Duration // how long ago the fleet may have been heard of for a hit to be served; default 1 s
 	Block   time.Duration // how long one read waits for news; default 200 ms
@@ -59,7 +67,7 @@ func newFleet(c *Cache, o FleetOptions) *fleet {
 	for _, d := range []struct {
 		of    *time.Duration
 		usual time.Duration
-	}{{&o.Behind, time.Second}, {&o.Block, 200 * time.Millisecond}, {&o.Gather, 10 * time.Millisecond}, {&o.Timeout, 2 * time.Second}, {&o.Save, 2 * time.Second}} {
+	}{{&o.Behind, time.Second}, {&o.Lookup, 5 * time.Millisecond}, {&o.Block, 200 * time.Millisecond}, {&o.Gather, 10 * time.Millisecond}, {&o.Timeout, 2 * time.Second}, {&o.Save, 2 * time.Second}} {
 		if *d.of <= 0 {
 			*d.of = d.usual
 		}
@@ -101,6 +109,9 @@ func (f *fleet) join(p *Partition) {
 		s.at[i] = "0-0"
 	}
 	p.shared = s
+	if f.options.VectorSets {
+		p.known = map[ref]*entry{}
+	}
 	select {
 	case f.loads <- s:
 	default: // it is not followed, and so serves nothing, until it has been dropped and is asked for again
@@ -138,7 +149,7 @@ func (f *fleet) rouse() {
 // erase has questions removed from Redis, which no gateway is to load again.
 func (f *fleet) erase(s *shared, r ref) {
 	f.mu.Lock()
-	f.erased = append(f.erased, s.question(r))
+	f.erased = append(f.erased, indexed{of: s, ref: r})
 	f.mu.Unlock()
 	f.rouse()
 }

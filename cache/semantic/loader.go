@@ -39,6 +39,9 @@ func (f *fleet) load(s *shared) error {
 			return err
 		}
 	}
+	if err := f.call(func(ctx context.Context) error { return f.missing(ctx, s) }); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	p.learned = max(p.learned, learned) // the snapshot has counted most of the questions
 	p.mu.Unlock()

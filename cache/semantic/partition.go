@@ -31,10 +31,11 @@ type Partition struct {
 
 	mu         sync.Mutex
 	index      *index.Index
-	entries    []*entry      // by index.ID
-	bytes      int           // that the entries take
-	total      *atomic.Int64 // the cache's count of entries; nil outside of one
-	queue      []*entry      // in the order in which they came, with some that are gone
+	entries    []*entry       // by index.ID
+	bytes      int            // that the entries take
+	known      map[ref]*entry // the entries by their names in the fleet's record; nil where nobody asks for them
+	total      *atomic.Int64  // the cache's count of entries; nil outside of one
+	queue      []*entry       // in the order in which they came, with some that are gone
 	classes    map[[16]byte]*class
 	classifier classifier
 	columns    []*class // by column of the classifier
@@ -204,6 +205,11 @@ func (p *Partition) note(e event) {
 
 // enter keeps a question that was given an answer, or one that says the same as it, and learns from it.
 func (p *Partition) enter(e *entry, answer [16]byte, said *content) {
+	p.teach(e, p.admit(e, answer, said))
+}
+
+// admit keeps a question.
+func (p *Partition) admit(e *entry, answer [16]byte, said *content) *class {
 	class := p.classes[answer]
 	if class == nil {
 		class = p.classes[said.digest] // the one it was alike to has gone
@@ -214,7 +220,7 @@ func (p *Partition) enter(e *entry, answer [16]byte, said *content) {
 		class.confirmed = true
 	}
 	p.keep(e, class)
-	p.teach(e, class)
+	return class
 }
 
 func (p *Partition) found(c *content, asker uint64) *class {
@@ -227,6 +233,9 @@ func (p *Partition) found(c *content, asker uint64) *class {
 func (p *Partition) keep(e *entry, c *class) {
 	e.class = c
 	for len(p.queue) > 0 && (p.queue[0].gone || p.index.Len() >= p.options.MaxEntries) {
+		if p.known != nil && !p.queue[0].gone {
+			p.shared.beyond.Store(true)
+		}
 		p.remove(p.queue[0])
 		p.queue = p.queue[1:]
 	}
@@ -235,6 +244,9 @@ func (p *Partition) keep(e *entry, c *class) {
 		p.entries = append(p.entries, nil)
 	}
 	p.entries[e.id] = e
+	if p.known != nil {
+		p.known[e.ref] = e
+	}
 	p.bytes += e.size()
 	p.count(1)
 	p.queue = append(p.queue, e)
@@ -250,6 +262,7 @@ func (p *Partition) remove(e *entry) {
 	e.gone = true
 	p.index.Delete(e.id)
 	p.entries[e.id] = nil
+	delete(p.known, e.ref)
 	p.bytes -= e.size()
 	p.count(-1)
 	if e.class.members--; e.class.members > 0 {

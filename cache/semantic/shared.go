@@ -29,6 +29,8 @@ type shared struct {
 
 	dropped bool // from the cache: it is not followed any more; guarded by the fleet's lock
 
+	beyond atomic.Bool // Redis has questions that memory has no room for
+
 	fresh atomic.Int64 // Unix nanoseconds: what Redis had then has been learned; 0 until it is loaded
 }
 

@@ -27,12 +27,17 @@ func (f *fleet) write() {
 		case <-f.wake:
 			err = f.call(f.send)
 		case <-save.C:
-			err = f.call(f.save)
+			if err = f.call(f.save); err == nil {
+				err = f.call(f.tidy)
+			}
 		case <-f.ctx.Done():
 			last, cancel := context.WithTimeout(context.Background(), f.options.Timeout)
 			defer cancel()
-			if f.send(last) == nil {
-				_ = f.save(last) // the stream has the same events
+			for f.send(last) == nil {
+				if !f.adds() {
+					_ = f.save(last) // the stream has the same events
+					break
+				}
 			}
 			return
 		}
@@ -64,7 +69,13 @@ func (f *fleet) send(ctx context.Context) error {
 	if err := f.sendErased(ctx); err != nil {
 		return err
 	}
-	return f.sendParcels(ctx)
+	if err := f.sendCondemned(ctx); err != nil {
+		return err
+	}
+	if err := f.sendParcels(ctx); err != nil {
+		return err
+	}
+	return f.sendVectors(ctx)
 }
 
 // sendParcels sends what partitions have noted, in one round trip. A parcel that arrived in part comes again as a whole, and counts once.
@@ -85,7 +96,8 @@ func (f *fleet) sendParcels(ctx context.Context) error {
 	})
 	for _, s := range sent {
 		s.of.mu.Lock()
-		if err == nil {
+		if err == nil && s.sending != nil {
+			f.index(s, s.sending)
 			s.sending = nil
 		}
 		if s.sending != nil || len(s.events)+len(s.newcomers) > 0 {
@@ -98,7 +110,7 @@ func (f *fleet) sendParcels(ctx context.Context) error {
 
 // fill writes a parcel: questions before the message that names them.
 func (s *shared) fill(ctx context.Context, p redis.Pipeliner, parcel *parcel) {
-	keep := max(leastKept, s.of.options.TTL)
+	keep := s.keeps()
 	if len(parcel.newcomers) > 0 {
 		var refs []byte
 		for _, n := range parcel.newcomers {
@@ -159,15 +171,28 @@ func (f *fleet) sendErased(ctx context.Context) error {
 	for {
 		f.mu.Lock()
 		n := min(512, len(f.erased))
-		names := f.erased[:n:n]
+		some := f.erased[:n:n]
 		f.erased = f.erased[n:]
 		f.mu.Unlock()
 		if n == 0 {
 			return nil
 		}
-		if err := f.client.Unlink(ctx, names...).Err(); err != nil {
+		names := make([]string, n)
+		for i := range some {
+			names[i] = some[i].of.question(some[i].ref)
+		}
+		_, err := f.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			p.Unlink(ctx, names...)
+			for i := range some {
+				if f.options.VectorSets {
+					p.VRem(ctx, some[i].of.vectorSet(), string(some[i].ref[:]))
+				}
+			}
+			return nil
+		})
+		if err != nil && !answered(err) {
 			f.mu.Lock()
-			f.erased = append(names, f.erased...)
+			f.erased = append(some, f.erased...)
 			f.mu.Unlock()
 			return err
 		}

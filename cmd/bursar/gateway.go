@@ -26,13 +26,13 @@ import (
 )
 
 type gatewayOptions struct {
-	policies, listen, admin, data, redis, org, budgetMode string
-	secret                                                string
-	postgres                                              string
-	retain, audit                                         time.Duration
-	maxBody                                               int
-	readTimeout, slowClient, drain, holdLease             time.Duration
-	logger                                                *zap.Logger
+	policies, listen, admin, data, redis, org, budgetMode, semanticIndex string
+	secret                                                               string
+	postgres                                                             string
+	retain, audit                                                        time.Duration
+	maxBody                                                              int
+	readTimeout, slowClient, drain, holdLease                            time.Duration
+	logger                                                               *zap.Logger
 }
 
 // gateway is a running gateway: every room opened and joined.

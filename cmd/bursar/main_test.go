@@ -134,6 +134,8 @@ func TestUsage(t *testing.T) {
 	f(`unexpected argument "x"`, "serve", "x")
 	f(`unexpected argument "x"`, "version", "x")
 	f("-hold-lease 1ms", "serve", "-hold-lease", "1ms")
+	f("choose memory or redis", "serve", "-semantic-index", "disk")
+	f("give -redis too", "serve", "-semantic-index", "redis")
 	f("invalid value", "serve", "-drain", "soon")
 }
 

@@ -24,6 +24,7 @@ func serve(p *program, args []string) error {
 	f.StringVar(&o.budgetMode, "budget-mode", byLease, "how money is held in Redis: lease takes slices of the budgets ahead, and spends them without a round trip; call asks for each hold")
 	f.StringVar(&o.secret, "secret", "", "file with the secret, the same for a whole fleet, that names of semantic caches and ids of stored responses are sealed with; by default the gateway makes one, and keeps it in -data or in Redis")
 	f.StringVar(&o.secret, "semantic-secret", "", "an older name of -secret")
+	f.StringVar(&o.semanticIndex, "semantic-index", inMemory, "where semantic caches look for questions: memory, or redis, which finds in Redis 8's vector sets what memory has no room for")
 	f.StringVar(&o.org, "org", "default", "prefix of this fleet's keys in Redis")
 	f.DurationVar(&o.holdLease, "hold-lease", 90*time.Second, "how long money held by a gateway that died stays held in Redis before it counts as spent")
 	f.IntVar(&o.maxBody, "max-body", 32<<20, "largest request body, in bytes")
@@ -41,6 +42,12 @@ func serve(p *program, args []string) error {
 	}
 	if o.budgetMode != byLease && o.budgetMode != byCall {
 		return usageError{fmt.Sprintf("-budget-mode %q: choose lease or call", o.budgetMode)}
+	}
+	switch {
+	case o.semanticIndex != inMemory && o.semanticIndex != inRedis:
+		return usageError{fmt.Sprintf("-semantic-index %q: choose memory or redis", o.semanticIndex)}
+	case o.semanticIndex == inRedis && o.redis == "":
+		return usageError{"-semantic-index redis: give -redis too"}
 	}
 	// Registered before anything is read: a reload that is asked for while the gateway starts must not kill it.
 	signals := make(chan os.Signal, 4)
