@@ -23,7 +23,7 @@ func (c *cascadeMetrics) make(registry *prometheus.Registry) {
 		Buckets: []float64{.0001, .001, .01, .05, .1, .25, .5, 1, 2, 4, 8, 16, 32},
 	}, []string{"rule", "result"})
 	c.spent = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "bursar", Name: "aside_cost_usd_total", Help: "What the house's own calls have cost, in US dollars: second opinions and shadow samples.",
+		Namespace: "bursar", Name: "aside_cost_usd_total", Help: "What calls beside requests have cost, in US dollars: second opinions, shadow samples, summaries, answers that were rejected, candidates that failed.",
 	}, []string{"rule", "call"})
 	registry.MustRegister(c.results, c.waited, c.spent)
 }

@@ -45,24 +45,26 @@ const (
 	CascadeRefused   CascadeWord = "refused"   // it failed, nobody else could answer, and the policy wants no such answer
 )
 
-// PaidCall is a call that was paid beside the one that answered.
+// PaidCall is a call that was paid beside the one that answered, as rows of earlier versions have it.
 type PaidCall struct {
 	Target string
 	Cost   pricing.Nano
 	Why    string // the check that its answer failed
 }
 
-// Aside says what a call is that the house makes for itself, beside a client's request. Such a call is held, settled and booked like a
+// Aside says what a call is that is paid for beside the one that answers a client's request. Such a call is held, settled and booked like a
 // request, but is none.
 type Aside string
 
-// Calls of the house.
+// Calls beside a request: the house's own, and those that the request has gone on from.
 const (
-	AsideNone    Aside = ""
-	AsideSecond  Aside = "second"  // a second cheap model is asked whether it says the same
-	AsideSummary Aside = "summary" // what was dropped of a long conversation is summed up
-	AsideShadow  Aside = "shadow"  // the model that did not serve a sampled request is asked too
+	AsideNone     Aside = ""
+	AsideSecond   Aside = "second"   // a second cheap model is asked whether it says the same
+	AsideSummary  Aside = "summary"  // what was dropped of a long conversation is summed up
+	AsideShadow   Aside = "shadow"   // the model that did not serve a sampled request is asked too
+	AsideRejected Aside = "rejected" // an answer failed the checks of its route
+	AsideFailed   Aside = "failed"   // a candidate gave no answer that is of use, and may bill the request all the same
 )
 
-// AsideTag is the tag that the house's own calls carry, with the call and the route as its value: "shadow:ROUTE". No client can set it.
+// AsideTag is the tag that calls beside a request carry, with the call and the route as its value: "shadow:ROUTE". No client can set it.
 const AsideTag = "bursar-aside"

@@ -70,11 +70,12 @@ const (
 	MethodEstimate        // another family's tokenizer times a factor, or a cut stream's text
 	MethodExact           // the family's own tokenizer
 	MethodReported        // the provider's usage
+	MethodBeside          // it is that of a call beside the request, whose row says how it is known and has its cost
 )
 
-var methodNames = [...]string{"none", "estimate", "exact", "reported"}
+var methodNames = [...]string{"none", "estimate", "exact", "reported", "beside"}
 
-// String returns estimate, exact, reported or none.
+// String returns estimate, exact, reported, beside or none.
 func (m Method) String() string {
 	if int(m) < len(methodNames) {
 		return methodNames[m]

@@ -13,19 +13,18 @@ type Outcome struct {
 	Served    *Candidate // who answered; nil for a hit or a refusal before any call
 	Attempts  int        // upstream calls made
 	Usage     pricing.Usage
-	Method    Method // how the usage came to be
-	Finish    string // finish reason of the answer, in OpenAI's words
-	Capped    int64  // output cap sent upstream, 0 if none
-	Trimmed   int64  // prompt tokens removed
-	Cache     string // hit, miss, off: what the cache did
-	Cost      pricing.Nano
+	Method    Method        // how the usage came to be
+	Finish    string        // finish reason of the answer, in OpenAI's words
+	Capped    int64         // output cap sent upstream, 0 if none
+	Trimmed   int64         // prompt tokens removed
+	Cache     string        // hit, miss, off: what the cache did
+	Cost      pricing.Nano  // of the call that the request ended with; others that it paid for have exchanges of their own
 	Baseline  pricing.Nano  // what the same answer would have cost on the baseline
 	Saved     Savings       // per lever; sums to Baseline - Cost exactly
 	Held      pricing.Nano  // what was held for it
 	Cascade   CascadeWord   // what the checks made of it
 	Failed    string        // the check that the cheap answer failed, "" if none
 	Second    pricing.Nano  // what a second opinion has cost; it has a row of its own
-	Beside    []PaidCall    // answers that were paid and thrown away
 	Waited    time.Duration // how much longer the client waited because of the checks
 	FirstByte time.Duration
 	Duration  time.Duration

@@ -27,10 +27,11 @@ type Recorded struct {
 	CacheKey     uint64 // the beginning of the answer's key in the cache, 0 if the cache was not asked
 	Certified    bool   // the route that decided had a certificate for the team
 	Cascade      CascadeWord
-	Beside       []PaidCall // answers that were paid and thrown away
+	Failed       string     // the check that the cheap answer failed, "" if none
+	Beside       []PaidCall // answers that were paid and thrown away: rows of earlier versions alone have them in their cost
 	Response     string     // the response that had not ended when its hold was booked as its cost: a correction may follow; "" if there is none
 	Unknown      string     // why the hold was booked as the cost: see the names of package proxy; "" if the cost is known
-	Of           string     // the request that the house made this call for, "" if it is a client's
+	Of           string     // the request that this call was made for, "" if it is one itself
 }
 
 // Record picks what is to be recorded of facts.
@@ -50,7 +51,7 @@ func (r *Recorded) Restore(f *Facts) {
 }
 
 // AppendText writes it as words of a letter and a value, most in no more than some 100 bytes: "c0.525 t1 o1024 kfe01". What has its zero value is left
-// out, and one answer (n) too. It never fails.
+// out, and one answer (n) too, and Beside, which has rows of its own by now. It never fails.
 func (r *Recorded) AppendText(dst []byte) []byte {
 	word := func(letter byte) {
 		if len(dst) > 0 {
@@ -105,13 +106,9 @@ func (r *Recorded) AppendText(dst []byte) []byte {
 		word('e')
 		dst = append(dst, r.Cascade...)
 	}
-	for i := range r.Beside {
-		word('x')
-		dst = append(dst, r.Beside[i].Target...)
-		dst = append(dst, '=')
-		dst = strconv.AppendInt(dst, int64(r.Beside[i].Cost), 10)
-		dst = append(dst, '=')
-		dst = append(dst, r.Beside[i].Why...)
+	if r.Failed != "" {
+		word('f')
+		dst = append(dst, r.Failed...)
 	}
 	text('A', r.Of)
 	text('m', r.Sticky.Model)
@@ -171,6 +168,8 @@ func (r *Recorded) take(letter byte, value string) (err error) {
 		r.Certified = true
 	case 'e':
 		r.Cascade = CascadeWord(value)
+	case 'f':
+		r.Failed = value
 	case 'x':
 		var call PaidCall
 		call, err = parsePaidCall(value)

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"bursar/pricing"
@@ -23,9 +24,7 @@ func TestRecordedComesBack(t *testing.T) {
 			Certified: rapid.Bool().Draw(t, "certified"), Of: name.Draw(t, "of"),
 			Stateful: name.Draw(t, "stateful"), Origin: name.Draw(t, "origin"), Response: name.Draw(t, "response"), Unknown: name.Draw(t, "why"),
 			Cascade: rapid.SampledFrom([]CascadeWord{CascadeNone, CascadeKept, CascadeEscalated}).Draw(t, "cascade"),
-		}
-		for range rapid.IntRange(0, 2).Draw(t, "calls") {
-			want.Beside = append(want.Beside, PaidCall{Target: name.Draw(t, "target"), Cost: pricing.Nano(rapid.Int64Range(0, 1e12).Draw(t, "cost")), Why: "complete"})
+			Failed:  rapid.SampledFrom([]string{"", "not_refused", "complete"}).Draw(t, "failed"),
 		}
 		if rapid.Bool().Draw(t, "unknown") {
 			want.Complexity = Complexity{}
@@ -38,7 +37,7 @@ func TestRecordedComesBack(t *testing.T) {
 		var f Facts
 		got.Restore(&f)
 		again := f.Record(got.CacheKey)
-		again.Certified, again.Cascade, again.Beside, again.Of = got.Certified, got.Cascade, got.Beside, got.Of
+		again.Certified, again.Cascade, again.Failed, again.Of = got.Certified, got.Cascade, got.Failed, got.Of
 		again.Response, again.Unknown, again.Kept = got.Response, got.Unknown, got.Kept // they are no facts
 		if !reflect.DeepEqual(again, got) {
 			t.Fatalf("restored %+v", f)
@@ -50,10 +49,15 @@ func TestParseRecorded(t *testing.T) {
 	if r, err := ParseRecorded(""); err != nil || r.N != 1 {
 		t.Errorf("nothing recorded: %+v, %v", r, err)
 	}
+	old, err := ParseRecorded("t2 eescalated xopenai/gpt-5-nano=240000=not_refused xa/b=c=1=complete")
+	want := []PaidCall{{"openai/gpt-5-nano", 240_000, "not_refused"}, {"a/b=c", 1, "complete"}}
+	if err != nil || !slices.Equal(old.Beside, want) {
+		t.Errorf("a row of an earlier version: %+v, %v", old, err)
+	}
 	if _, err := ParseRecorded("zfuture t2"); err != nil {
 		t.Errorf("a letter of a later version: %v", err)
 	}
-	for _, bad := range []string{"cx", "t-", "kxyz", "o1e9"} {
+	for _, bad := range []string{"cx", "t-", "kxyz", "o1e9", "xa/b", "xa/b=complete", "xa/b=much=complete"} {
 		if _, err := ParseRecorded(bad); err == nil {
 			t.Errorf("%q was read", bad)
 		}
@@ -61,6 +65,7 @@ func TestParseRecorded(t *testing.T) {
 }
 
 func FuzzParseRecorded(f *testing.F) {
+	f.Add("eserved fcomplete xa/b=1=complete Areq_1")
 	f.Add("c0.525 T P i1 t2 n3 o1024 b0.42 vfe01 k1f mstandard uopenai/gpt-5")
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := ParseRecorded(text)

@@ -91,7 +91,7 @@ func (j *journal) hold(o *OpenHold) error {
 	return nil
 }
 
-// row enters a row and ends the hold of its id. A row that cannot be written is kept in memory and written later.
+// row enters a row and ends the hold that it is of. A row that cannot be written is kept in memory and written later.
 func (j *journal) row(r *Row) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -104,6 +104,9 @@ func (j *journal) row(r *Row) error {
 	j.rows++
 	if r.Kind != KindCorrection {
 		j.closing = append(j.closing, r.ID)
+		if request, ok := r.tryOf(); ok {
+			j.closing = append(j.closing, request)
+		}
 	}
 	return j.write()
 }

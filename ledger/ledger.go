@@ -146,7 +146,7 @@ func (l *Ledger) Hold(id string, held pricing.Nano, seed []byte) error {
 	return l.journal.hold(&OpenHold{ID: id, Held: held, Time: time.Now().UnixNano(), Seed: seed})
 }
 
-// Append enters a row and ends the hold of its id, unless it is a correction. When it returns, the row outlives the process. When
+// Append enters a row and ends the hold that it is of, the one of its id or of the request that it is a try of, unless it is a correction. When it returns, the row outlives the process. When
 // it returns an error, the row is only in memory, and is written as soon as the journal can be written again; after 64 MiB of
 // such rows further ones are lost, and the error says so.
 func (l *Ledger) Append(r *Row) error {

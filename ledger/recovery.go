@@ -109,7 +109,7 @@ func (f *recovery) readSegment(reader *segmentReader, held map[string]OpenHold, 
 }
 
 func (f *recovery) note(rec *record, at place, held map[string]OpenHold) {
-	end := ""
+	var ends []string
 	switch rec.kind {
 	case recordOpen:
 		held[rec.open.ID] = rec.open
@@ -122,12 +122,17 @@ func (f *recovery) note(rec *record, at place, held map[string]OpenHold) {
 		if rec.row.Kind == KindCorrection {
 			return
 		}
-		end = rec.row.ID
+		ends = append(ends, rec.row.ID)
+		if request, ok := rec.row.tryOf(); ok {
+			ends = append(ends, request)
+		}
 	case recordForget:
-		end = rec.id
+		ends = append(ends, rec.id)
 	}
-	delete(held, end)
-	delete(f.places, end)
+	for _, id := range ends {
+		delete(held, id)
+		delete(f.places, id)
+	}
 }
 
 // Orphan returns the row that books the hold as spend: nobody knows what the request really cost, and it may have cost all that was
@@ -145,7 +150,8 @@ func (o *OpenHold) Orphan() Row {
 	return r
 }
 
-// Whole is Orphan with what the request's holds before this one have cost, which have no row of their own.
+// Whole is Orphan with what the seed says that the request's holds before this one have cost: seeds of earlier versions do, whose rows had that in
+// them. By now it has a row of its own (TryID).
 func (o *OpenHold) Whole() Row {
 	r := o.Orphan()
 	if seed, err := DecodeRow(o.Seed); err == nil {

@@ -162,6 +162,49 @@ func TestSegmentsAreDeleted(t *testing.T) {
 	}
 }
 
+// TestTriesEndHolds: what a request has paid under a hold ends that hold, and not the one that follows, here and after a crash at each moment.
+func TestTriesEndHolds(t *testing.T) {
+	try := func(request string, n int) *Row {
+		r := row(n)
+		r.ID, r.Kind = TryID(request, n), KindAside
+		return r
+	}
+	steps := []struct {
+		do    func(l *Ledger) error
+		opens string // after it
+	}{
+		{func(l *Ledger) error { return l.Hold("req_a", 10, nil) }, "req_a 10"},
+		{func(l *Ledger) error { return l.Hold("req_a-second", 5, nil) }, "req_a 10, req_a-second 5"},
+		{func(l *Ledger) error { return l.Append(try("req_a", 1)) }, "req_a-second 5"},
+		{func(l *Ledger) error { return l.Append(try("req_a-second", 1)) }, ""},
+		{func(l *Ledger) error { return l.Hold("req_a", 20, nil) }, "req_a 20"},
+		{func(l *Ledger) error { r := try("req_a", 2); r.Kind = KindCorrection; return l.Append(r) }, "req_a 20"},
+		{func(l *Ledger) error { r := try("req_a", 2); r.ID = "req_a-try"; return l.Append(r) }, "req_a 20"},
+		{func(l *Ledger) error { r := try("req_a", 2); r.ID = "req_a-try2.reprice"; return l.Append(r) }, "req_a 20"},
+		{func(l *Ledger) error { return l.Append(try("req_a", 2)) }, ""},
+	}
+	for n := range steps {
+		dir := t.TempDir()
+		crash(t, dir, func(l *Ledger) {
+			for _, step := range steps[:n+1] {
+				must(t, step.do(l))
+			}
+			if open, want := l.Health().Open, len(strings.Fields(steps[n].opens))/2; open != want {
+				t.Errorf("step %d: %d holds are open, want %d", n, open, want)
+			}
+		})
+		var opens []string
+		l := open(t, dir, Options{KeepOpens: true})
+		for _, o := range l.Recovered().Opens {
+			opens = append(opens, fmt.Sprintf("%s %d", o.ID, o.Held))
+		}
+		must(t, l.Close())
+		if got := strings.Join(opens, ", "); got != steps[n].opens {
+			t.Errorf("step %d: after a crash %q are open, want %q", n, got, steps[n].opens)
+		}
+	}
+}
+
 // TestReplayIsIdempotent is a gateway that is killed at any moment, also between a commit and the deletion of its segments, again
 // and again. The model is what was acknowledged.
 func TestReplayIsIdempotent(t *testing.T) {

@@ -244,6 +244,29 @@ func TestSumsAddUp(t *testing.T) {
 	}
 }
 
+// TestUsageBesideCountsOnce: a request that was answered with what a call beside it had brought has that usage too, and the tokens are counted once,
+// whether sums are read from the rollups or from the rows.
+func TestUsageBesideCountsOnce(t *testing.T) {
+	l := open(t, t.TempDir(), Options{})
+	try, given := row(2), row(2)
+	try.ID, try.Kind, try.Baseline, try.Saved = TryID(given.ID, 1), KindAside, 0, exchange.Savings{exchange.LeverEscalate: -try.Cost}
+	given.UsageMethod = exchange.MethodBeside.String()
+	given.Saved[exchange.LeverEscalate], given.Cost = given.Cost, 0
+	must(t, l.Append(try))
+	must(t, l.Append(given))
+	for range 2 {
+		for _, by := range [][]string{{"team"}, {"user", "rule", "hour"}} {
+			s, err := l.Report(t.Context(), Query{By: by})
+			must(t, err)
+			if s.Requests != 1 || s.PromptTokens != try.Usage.Prompt() || s.CachedTokens != 1 || s.CompletionTokens != try.Usage.Completion() || s.Spend != try.Cost || s.Saved[exchange.LeverEscalate] != 0 {
+				t.Errorf("by %v: %+v", by, s.Sums)
+			}
+		}
+		must(t, l.Flush(t.Context()))
+	}
+	verify(t, &l.Reader)
+}
+
 func TestQueriesThatMakeNoSense(t *testing.T) {
 	l := open(t, t.TempDir(), Options{})
 	f := func(want string, by ...string) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ type Row struct {
 	PromptTokens int64  // counted before the call
 	PromptMethod string // exchange.Method of that count
 	Usage        pricing.Usage
-	UsageMethod  string // exchange.Method of the usage
+	UsageMethod  string // exchange.Method of the usage. "beside": a call beside the request brought it, whose row has the same and its cost
 	Finish       string // finish reason
 	MaxOutput    int64  // output cap sent upstream, 0 if none
 	Trimmed      int64  // prompt tokens removed
@@ -64,7 +65,7 @@ const (
 	KindRefused                // a request refused before any call, at no cost
 	KindOrphan                 // a request whose gateway died: its hold, as spend
 	KindCorrection             // a difference to the amounts booked before under the same id; counts as no request
-	KindAside                  // a call that the house made for itself, beside a request; counts as none
+	KindAside                  // a call that was paid for beside the one that answered a request; counts as none
 	KindLabel                  // a judgement of a request's answer, at no cost; counts as none
 	kindCount
 )
@@ -73,6 +74,25 @@ var kindNames = [kindCount]string{"request", "refused", "orphan", "correction", 
 
 // counts tells whether a row of the kind is a request.
 func (k Kind) counts() bool { return k < KindCorrection }
+
+// TryID is the Row.ID of what a request has paid under one of its holds and has then gone on from: the n-th, from 1.
+func TryID(request string, n int) string { return request + tryMark + strconv.Itoa(n) }
+
+const tryMark = "-try"
+
+// tryOf returns the request that a row is a try of. A hold of the request that is open when such a row is entered ends with it; the next one is
+// entered later.
+func (r *Row) tryOf() (request string, ok bool) {
+	if r.Kind != KindAside {
+		return "", false
+	}
+	at := strings.LastIndex(r.ID, tryMark)
+	if at < 0 {
+		return "", false
+	}
+	_, err := strconv.ParseUint(r.ID[at+len(tryMark):], 10, 31)
+	return r.ID[:at], err == nil
+}
 
 // String returns the kind's name.
 func (k Kind) String() string {

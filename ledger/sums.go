@@ -14,7 +14,7 @@ type Sums struct {
 	Hits     int64
 	Orphans  int64
 
-	PromptTokens     int64 // of the providers' usage, cached ones included
+	PromptTokens     int64 // of the rows' usage, cached ones included
 	CachedTokens     int64 // of those, read from the providers' prompt caches
 	CompletionTokens int64
 	TrimmedTokens    int64
@@ -35,10 +35,15 @@ var sumColumns = [sums]string{
 var sumTerms = [sums]string{
 	"CASE WHEN kind < 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 1 THEN 1 ELSE 0 END",
 	"CASE WHEN cache IN ('hit', 'semantic') AND kind < 3 THEN 1 ELSE 0 END", "CASE WHEN kind = 2 THEN 1 ELSE 0 END",
-	"input + cache_read + cache_write + cache_write_1h + audio_in + image_in", "cache_read",
-	"output + reasoning + audio_out + image_out", "trimmed",
+	ownUsage("input + cache_read + cache_write + cache_write_1h + audio_in + image_in"), ownUsage("cache_read"),
+	ownUsage("output + reasoning + audio_out + image_out"), "trimmed",
 	"cost", "baseline",
 	"saved_route", "saved_exact", "saved_semantic", "saved_trim", "saved_cap", "saved_escalate", "saved_prompt_cache",
+}
+
+// ownUsage leaves out usage that the row of a call beside the request has, too.
+func ownUsage(term string) string {
+	return "CASE WHEN usage_method = '" + exchange.MethodBeside.String() + "' THEN 0 ELSE " + term + " END"
 }
 
 const sums = 10 + exchange.Levers
@@ -66,9 +71,11 @@ func (s *Sums) add(r *Row) {
 			s.Hits++
 		}
 	}
-	s.PromptTokens += r.Usage.Prompt()
-	s.CachedTokens += r.Usage.CacheRead
-	s.CompletionTokens += r.Usage.Completion()
+	if r.UsageMethod != exchange.MethodBeside.String() {
+		s.PromptTokens += r.Usage.Prompt()
+		s.CachedTokens += r.Usage.CacheRead
+		s.CompletionTokens += r.Usage.Completion()
+	}
 	s.TrimmedTokens += r.Trimmed
 	s.Spend += r.Cost
 	s.Baseline += r.Baseline

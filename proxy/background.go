@@ -262,7 +262,7 @@ func (s *Server) took(t *trip, seen *dialect.StoredResponse, why string) {
 	}
 	out.Method = exchange.MethodEstimate
 	s.price(t, pricing.Usage{Input: t.stored.bound, Output: t.cap})
-	if short := t.sunk + out.Held - out.Cost; short > 0 {
+	if short := out.Held - out.Cost; short > 0 {
 		out.Cost += short
 		out.Saved[exchange.LeverRoute] -= short
 	}

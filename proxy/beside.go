@@ -130,9 +130,17 @@ func (t *trip) decideBeside() *exchange.Fault {
 	return nil
 }
 
-// tagBeside tags a call of the house's own, so that statements and budgets can tell it.
-func tagBeside(tags []exchange.Tag, b *beside) []exchange.Tag {
-	return append([]exchange.Tag{{Name: exchange.AsideTag, Value: string(b.kind) + ":" + b.cascade.Route}}, tags...)
+// tagAside tags a call beside a request, so that statements and budgets can tell it.
+func tagAside(tags []exchange.Tag, kind exchange.Aside, route string) []exchange.Tag {
+	return append([]exchange.Tag{{Name: exchange.AsideTag, Value: string(kind) + ":" + route}}, tags...)
+}
+
+// lever is where its cost is a loss.
+func (b *beside) lever() exchange.Lever {
+	if b.kind == exchange.AsideSummary {
+		return exchange.LeverTrim
+	}
+	return exchange.LeverEscalate
 }
 
 // askSecond asks the second cheap model of a cascade, while the first is answering.

@@ -154,7 +154,7 @@ func (s *Server) budgetUsed(t *trip) float64 {
 	if !ok {
 		model = t.using.policy.Default
 	}
-	s.charge(t, t.using, model.Use[0])
+	s.charge(t, t.using, &t.Facts, model.Use[0])
 	states := make([]budget.State, len(t.charges))
 	if !s.views.fresh(t.charges, states) {
 		if err := s.budgets.States(context.Background(), t.charges, states); err != nil {

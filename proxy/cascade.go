@@ -15,16 +15,11 @@ import (
 
 // draft is a cheap answer that failed its checks, kept for when nobody else can answer.
 type draft struct {
-	served      *exchange.Candidate
+	paid        *paid
 	model       string // that was decided for
 	contentType string
-	body        []byte // nil if it is none that could be given
-	told        bool   // body is as the client gets it; else it is a chat completion
-	usage       pricing.Usage
-	method      exchange.Method
-	finish      string
-	cost        pricing.Nano
-	failed      string
+	body        []byte          // nil if it is none that could be given
+	told        bool            // body is as the client gets it; else it is a chat completion
 	marks       []prompt.Prefix // that it was asked with
 }
 
@@ -46,10 +41,11 @@ func (s *Server) check(t *trip, c *exchange.Candidate, answer *providers.Answer)
 		s.takePlain(t, c, answer)
 		return false, nil
 	}
-	d := &draft{contentType: "application/json", body: bytes.Clone(answer.Body), finish: answer.Finish, failed: failed}
-	d.usage, d.method = s.usageOf(t, c, answer)
+	p := &paid{by: c, finish: answer.Finish, attempts: answer.Attempts, status: answer.Status, reason: exchange.ReasonAnswered, failed: failed}
+	p.usage, p.method = s.usageOf(t, c, answer)
+	d := &draft{paid: p, contentType: "application/json", body: bytes.Clone(answer.Body)}
 	answer.Release()
-	return s.escalate(t, c, d)
+	return s.escalate(t, d)
 }
 
 // checkStream holds a stream back until it is checked. One that outgrows its buffer is checked by its beginning, and flows on.
@@ -88,14 +84,18 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 		r.start()
 		return false, nil
 	}
-	d := &draft{contentType: t.streamType(), finish: answer.Stream.Finish(), failed: failed}
 	whole := r.end == t.answeredReason()
-	if whole {
-		d.body, d.told = bytes.Clone(r.out), true
+	p := &paid{by: c, finish: answer.Stream.Finish(), attempts: answer.Attempts, status: 200, reason: r.end, failed: failed}
+	if r.end == exchange.ReasonNone { // it flows on, and nobody listens
+		p.reason = exchange.ReasonAnswered
 	}
-	d.usage, d.method = r.used(whole)
+	p.usage, p.method = r.used(whole)
+	d := &draft{paid: p, contentType: t.streamType(), told: true}
+	if whole {
+		d.body = bytes.Clone(r.out)
+	}
 	answer.Release()
-	return s.escalate(t, c, d)
+	return s.escalate(t, d)
 }
 
 // judge makes the checks, and asks the second model if its word could change anything. It returns the check that failed, "" if none did.
@@ -194,23 +194,25 @@ var escalating = &exchange.Fault{
 	Message: "The model's answer failed the checks of its route, and no other model could answer.", Hint: "Try again; an operator can write otherwise: serve on the route.",
 }
 
-// escalate sends the request on to the model that answers instead. What the cheap answer has cost is paid, and no part of what the other one costs.
-func (s *Server) escalate(t *trip, c *exchange.Candidate, d *draft) (again bool, fault *exchange.Fault) {
+// escalate sends the request on to the model that answers instead. The cheap answer is paid, and has a row of its own; if nobody can answer
+// instead it is given at once, as the request's own.
+func (s *Server) escalate(t *trip, d *draft) (again bool, fault *exchange.Fault) {
 	out := &t.Outcome
-	d.served, d.model, d.marks, d.cost = c, t.Decision.Model, slices.Clone(t.marks), c.Price.Cost(&d.usage, t.Start)
+	d.model, d.marks = t.Decision.Model, slices.Clone(t.marks)
 	out.Waited = time.Since(t.stepAt) // all that it took to find out
 	out.Served, out.Status, out.Reason, out.FirstByte, out.Finish, out.Usage = nil, 0, exchange.ReasonNone, 0, "", pricing.Usage{}
-	out.Cascade, out.Failed = exchange.CascadeEscalated, d.failed
-	out.Beside = append(out.Beside, exchange.PaidCall{Target: c.Target, Cost: d.cost, Why: d.failed})
-	t.escalated, t.draft = true, d
-	t.wasted, t.wastedTokens, t.fee = d.cost, d.usage.Prompt()+d.usage.Completion(), t.fee+d.cost
+	out.Cascade, out.Failed = exchange.CascadeEscalated, d.paid.failed
+	t.escalated, t.draft, t.paid = true, d, d.paid
 	instead := &t.Decision.Instead
 	t.Decision.Candidates, t.candidate, t.failed = instead.Candidates, 0, nil
-	if len(instead.Candidates) == 0 {
-		return false, escalating
+	switch {
+	case len(instead.Candidates) > 0:
+		t.Decision.Model, t.Decision.MaxOutput = t.Decision.Cascade.Model, instead.MaxOutput
+		return true, escalating
+	case s.serveDraft(t, escalating):
+		return false, nil
 	}
-	t.Decision.Model, t.Decision.MaxOutput = t.Decision.Cascade.Model, instead.MaxOutput
-	return true, escalating
+	return false, escalating
 }
 
 // serveDraft answers with what failed its checks, as nobody else can answer: for want of money, or of a provider. False: there is none, or the
@@ -233,17 +235,19 @@ func (s *Server) serveDraft(t *trip, why *exchange.Fault) bool {
 			return false
 		}
 	}
-	out := &t.Outcome
-	t.sunk, t.fee = t.sunk-d.cost, t.fee-d.cost
-	out.Beside = slices.Delete(out.Beside, len(out.Beside)-1, len(out.Beside))
+	out, p := &t.Outcome, d.paid
 	t.Decision.Model, t.marks = d.model, d.marks
-	out.Cascade, out.Served, out.Usage, out.Method, out.Finish = exchange.CascadeServed, d.served, d.usage, d.method, d.finish
+	out.Cascade, out.Served, out.Usage, out.Method, out.Finish = exchange.CascadeServed, p.by, p.usage, p.method, p.finish
+	if t.paidBefore = p.booked; t.paidBefore {
+		out.Method = exchange.MethodBeside
+	} else {
+		t.paid = nil // the request ends with it
+	}
 	out.Status, out.Reason = 200, exchange.ReasonAnswered
 	t.scatter(nil)
 	t.ctx.SetStatusCode(200)
 	t.ctx.Response.Header.SetContentType(d.contentType)
 	t.ctx.SetBody(body)
-	s.settle(t)
 	return true
 }
 

@@ -62,17 +62,20 @@ func TestCascade(t *testing.T) {
 			if strings.Contains(escalated.body, `"model":"small"`) || escalated.header.Get("x-bursar-model") != "fake/big" || escalated.header.Get("x-bursar-cascade") != "escalated; failed=not_refused" {
 				t.Errorf("escalated: %v", escalated.header)
 			}
-			row = h.row(escalated.id())
-			first := h.outcome(escalated.id()).Outcome.Beside
-			if len(first) != 1 || first[0].Target != "fake/small" || first[0].Cost <= 0 || first[0].Why != "not_refused" {
-				t.Fatalf("beside: %+v", first)
+			row, first := h.row(escalated.id()), h.row(ledger.TryID(escalated.id(), 1))
+			if first.Kind != ledger.KindAside || first.Target != "fake/small" || first.Cost <= 0 || first.Baseline != 0 || first.Saved != (exchange.Savings{exchange.LeverEscalate: -first.Cost}) || first.Tags != "bursar-aside=rejected:checked" || first.Usage.Output != 10 {
+				t.Errorf("the answer that was rejected: %+v", first)
 			}
-			if row.Target != "fake/big" || row.Reason != "escalated" || row.Saved[exchange.LeverEscalate] != -first[0].Cost || row.Saved.Sum() != row.Baseline-row.Cost || row.Baseline != row.Cost-first[0].Cost {
+			if row.Target != "fake/big" || row.Reason != "escalated" || row.Saved[exchange.LeverEscalate] != 0 || row.Saved.Sum() != row.Baseline-row.Cost || row.Baseline != row.Cost || row.Usage.Output != 22 {
 				t.Errorf("escalated: %+v", row)
 			}
-			recorded, err := exchange.ParseRecorded(row.Facts)
-			if err != nil || recorded.Cascade != exchange.CascadeEscalated || len(recorded.Beside) != 1 || recorded.Beside[0] != first[0] {
-				t.Errorf("recorded %+v, %v", recorded, err)
+			if form == "" && escalated.header.Get("x-bursar-cost-usd") != (row.Cost+first.Cost).Dollars() || form == usageAsked && !strings.Contains(escalated.body, `"cost":`+(row.Cost+first.Cost).Dollars()) {
+				t.Errorf("the client hears of another cost than %d and %d: %v %s", first.Cost, row.Cost, escalated.header, escalated.body)
+			}
+			for of, text := range map[string]string{"": row.Facts, escalated.id(): first.Facts} {
+				if recorded, err := exchange.ParseRecorded(text); err != nil || recorded.Of != of || recorded.Failed != "not_refused" || (of == "") != (recorded.Cascade == exchange.CascadeEscalated) {
+					t.Errorf("recorded %q, %v", text, err)
+				}
 			}
 			again := h.post(chat("auto", "b"+form, form))
 			if again.header.Get("x-bursar-cache") != "hit" || again.header.Get("x-bursar-model") != "fake/big" {
@@ -135,8 +138,15 @@ func TestCascadeOtherwise(t *testing.T) {
 				t.Errorf("%s%s: %d %v %s", name, form, got.status, got.header, got.body)
 			}
 			x := h.outcome(got.id())
-			if x.Outcome.Saved.Sum() != x.Outcome.Baseline-x.Outcome.Cost || h.settled() != x.Outcome.Cost || x.Outcome.Cost <= 0 {
+			try := h.row(ledger.TryID(got.id(), 1))
+			if x.Outcome.Saved.Sum() != x.Outcome.Baseline || x.Outcome.Cost != 0 || h.settled() != try.Cost || try.Cost <= 0 {
 				t.Errorf("%s%s: %+v", name, form, x.Outcome)
+			}
+			if row := h.row(got.id()); word == "served" && (row.Target != "fake/small" || row.Usage != try.Usage || row.UsageMethod != "beside" || row.Saved[exchange.LeverEscalate] != try.Cost) {
+				t.Errorf("%s%s: %+v", name, form, row)
+			}
+			if form == "" && got.header.Get("x-bursar-cost-usd") != try.Cost.Dollars() {
+				t.Errorf("%s: %d were paid, the client hears of %v", name, try.Cost, got.header)
 			}
 			if again := h.post(chat("auto", "x", form)); again.header.Get("x-bursar-cache") == "hit" {
 				t.Errorf("%s%s: what failed its checks was kept", name, form)

@@ -43,7 +43,7 @@ func (s *Server) filtered(t *trip, c *exchange.Candidate, answer *providers.Answ
 	if answer.Stream != nil || answer.Finish != "content_filter" || answer.Usage.Completion() > 0 || !t.elsewhere(c, providers.RefusalContent) {
 		return false
 	}
-	usage, _ := s.usageOf(t, c, answer)
-	t.wasted, t.wastedTokens = c.Price.Cost(&usage, t.Start), usage.Prompt()+usage.Completion()
+	usage, method := s.usageOf(t, c, answer)
+	t.paid = t.failedCall(c, usage, method, answer.Attempts, t.failed)
 	return true
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"bursar/internal/testkit"
+	"bursar/ledger"
 )
 
 // TestRefusalsThatAnotherTargetMayTake: a prompt too long for one goes to the next, what a filter objects to only where the policy says so, and what
@@ -41,8 +42,7 @@ func TestRefusalsThatAnotherTargetMayTake(t *testing.T) {
 	}
 	const untold = `{"choices":[{"index":0,"message":{"role":"assistant","content":null},"finish_reason":"content_filter"}]}`
 	h.up.On("first", testkit.Script{Body: untold})
-	x := h.outcome(h.post(chat("past", "whose usage nobody tells")).id())
-	if out := &x.Outcome; out.Cost <= out.Served.Price.Cost(&out.Usage, x.Start) {
-		t.Errorf("the prompt of an answer that was withheld is not booked: %+v", out)
+	if first := h.row(ledger.TryID(h.post(chat("past", "whose usage nobody tells")).id(), 1)); first.Target != "fake/first" || first.Cost <= 0 {
+		t.Errorf("the prompt of an answer that was withheld is not booked: %+v", first)
 	}
 }

@@ -185,8 +185,7 @@ func (s *Server) callFailed(t *trip, c *exchange.Candidate, err error) (again bo
 	}
 	s.Warn("call a provider", err)
 	if failure.Sent && mayBill(failure.Cause) {
-		// The provider had the whole prompt and may bill it, whatever it made of it.
-		t.wasted = c.Price.Cost(&pricing.Usage{Input: t.promptTokens(), Region: c.Region}, t.Start)
+		t.paid = t.failedCall(c, pricing.Usage{Input: t.promptTokens(), Region: c.Region}, exchange.MethodEstimate, failure.Attempts, fault)
 	}
 	t.failed = fault
 	t.candidate++

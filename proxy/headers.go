@@ -35,8 +35,8 @@ func (s *Server) headers(t *trip) {
 		h.Set("x-bursar-model", t.Outcome.Served.Target)
 	}
 	if !t.streaming {
-		h.Set("x-bursar-cost-usd", t.Outcome.Cost.Dollars())
-		h.Set("x-bursar-saved-usd", t.Outcome.Saved.Sum().Dollars())
+		h.Set("x-bursar-cost-usd", t.total().Dollars())
+		h.Set("x-bursar-saved-usd", (t.Outcome.Saved.Sum() - t.sunk).Dollars())
 	}
 	if t.left != noBound {
 		h.Set("x-bursar-budget-left-usd", t.budgetLeft().Dollars())

@@ -41,7 +41,7 @@ func (s *Server) measure(t *trip) {
 	f.Team, f.Project, f.Key, f.User, f.Scope = t.Identity.Team, t.Identity.Project, t.Identity.KeyID, t.Identity.User, t.Identity.Scope
 	f.Tags = tags(t)
 	if t.beside != nil {
-		f.Tags = tagBeside(f.Tags, t.beside)
+		f.Tags = tagAside(f.Tags, t.beside.kind, t.beside.cascade.Route)
 	}
 	f.Model, f.Stream, f.Tools = e.Model(), e.Stream(), e.HasTools()
 	f.N, f.MaxOutput = e.N(), e.MaxOutput()

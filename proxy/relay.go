@@ -184,7 +184,7 @@ func (r *relay) take(event *providers.Event) {
 		r.out = r.trip.appendRenamed(r.out, r.answer.Stream.Passed())
 	default:
 		var err error
-		if r.out, err = r.told.tell(r.out, event, r.trip.Outcome.Cost); err != nil {
+		if r.out, err = r.told.tell(r.out, event, r.trip.total()); err != nil {
 			r.fail(err)
 		}
 	}

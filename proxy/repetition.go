@@ -79,12 +79,12 @@ func (r *relay) stopRepetition() {
 	end := appendChunk(nil, &last)
 	if r.told.asked {
 		last.Choices, last.Bursar = []lastChoice{}, nil
-		last.Usage = &lastUsage{usage.Prompt(), usage.Completion(), usage.Prompt() + usage.Completion(), json.RawMessage(t.Outcome.Cost.Dollars())}
+		last.Usage = &lastUsage{usage.Prompt(), usage.Completion(), usage.Prompt() + usage.Completion(), json.RawMessage(t.total().Dollars())}
 		end = appendChunk(end, &last)
 	}
 	end = append(end, "data: [DONE]\n\n"...)
 	r.keep(end) // for those who follow
-	if out, _, err := r.told.all(r.out, end, t.Outcome.Cost); err == nil {
+	if out, _, err := r.told.all(r.out, end, t.total()); err == nil {
 		r.out = out
 	} else {
 		r.fail(err)

@@ -65,7 +65,7 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	}
 	m := t.envelope.MeasureTrimmed(s.counter, prompt.Target{Family: t.using.family(c), Model: c.Model}, t.plan)
 	t.sent, t.estimate = s.adjusted(t, c, m.Tokens), m.Tokens
-	s.charge(t, t.using, c)
+	s.charge(t, t.using, &t.Facts, c)
 	if t.beside == nil {
 		s.limit(t, t.using, c)
 	}
@@ -85,6 +85,7 @@ func (s *Server) holdFor(t *trip, c *exchange.Candidate) *shortage {
 	most = t.fitting(most, least, bound, predicted)
 	if len(t.charges) == 0 && len(t.limits) == 0 && !s.Embedded { // nothing bounds it, so it needs no store that may be down
 		t.cap, t.left = most, noBound
+		t.holds++ // of nothing, but what is paid is told apart by it
 		return nil
 	}
 	worst := func(output int64) pricing.Nano { return c.Price.Worst(bound, (output+predicted)*t.Facts.N, t.Start) }
@@ -149,7 +150,7 @@ func (s *Server) obtain(t *trip) (budget.Grant, *shortage) {
 			if err := s.ledger.Hold(t.journalled, 0, t.hold.Seed); err != nil {
 				s.Warn("enter a hold that may have been taken into the journal", err)
 			}
-			s.settleLater(t, 0, 0)
+			s.settleLater(t, s.seeded(t), 0, 0)
 		default:
 			return grant, &shortage{fault: asFault(err), final: true}
 		}
@@ -217,17 +218,17 @@ func (t *trip) downgrade(to *policy.Model) bool {
 	return true
 }
 
-// charge lists the budgets of a generation that the request touches, each with its window.
-func (s *Server) charge(t *trip, g *generation, c *exchange.Candidate) {
+// charge lists the budgets of a generation that a request with these facts touches, each with its window.
+func (s *Server) charge(t *trip, g *generation, f *exchange.Facts, c *exchange.Candidate) {
 	t.charges, t.touched = t.charges[:0], t.touched[:0]
 	for _, line := range g.budgets {
 		b := line.budget
-		if !b.Touches(&t.Facts, c) {
+		if !b.Touches(f, c) {
 			continue
 		}
 		window := g.calendar.Window(b.Period, t.Start)
 		t.charges = append(t.charges, budget.Charge{
-			Key: line.key(b.ScopeKey(&t.Facts, c), window.ID), Limit: b.LimitAt(t.Start), Hard: b.Refuses(g.policy, c), Ends: window.End, Local: b.Local,
+			Key: line.key(b.ScopeKey(f, c), window.ID), Limit: b.LimitAt(t.Start), Hard: b.Refuses(g.policy, c), Ends: window.End, Local: b.Local,
 		})
 		t.touched = append(t.touched, line)
 	}

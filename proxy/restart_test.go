@@ -117,17 +117,27 @@ func TestFleetRecoversItsHolds(t *testing.T) {
 					must(t, books.Append(&row))
 				}
 			}
-			// Requests that have gone on to a second hold: the first one's cost is in no row yet, or its own settle was lost as well.
-			for id, ended := range map[string]bool{"req_paid": false, "req_both": true, "req_open": false} {
-				row := ledger.Row{ID: id, Time: time.Now().UnixNano(), Team: "search", Tier: "small", Target: "fake/small"}
-				for n := 1; n <= 2; n++ {
-					hold := &budget.Hold{ID: holdID(id, n), Want: 10_000, Least: 10_000, Charges: charges, Lease: time.Minute}
-					until(t, "the store takes a hold of "+id, func() bool {
+			several := pricing.Nano(0)
+			for _, left := range leftOfTwoHolds {
+				several += left.want
+				row := ledger.Row{ID: left.id, Time: time.Now().UnixNano(), Team: "search", Tier: "small", Target: "fake/small"}
+				for n := 1; n <= left.holds; n++ {
+					hold := &budget.Hold{ID: holdID(left.id, n), Want: 10_000, Least: 10_000, Charges: charges, Lease: time.Minute}
+					until(t, "the store takes a hold of "+left.id, func() bool {
 						grant, err := kept.budgets.Reserve(t.Context(), hold)
 						return err == nil && grant.OK
 					})
 					must(t, books.Hold(hold.ID, 10_000, row.Encode(nil)))
-					if row.Cost += 400; n == 1 && id == "req_paid" {
+					if n == 2 {
+						break
+					}
+					if try := row; left.old {
+						row.Cost = 400
+					} else {
+						try.ID, try.Kind, try.Cost, try.Saved[exchange.LeverEscalate] = ledger.TryID(left.id, n), ledger.KindAside, 400, -400
+						must(t, books.Append(&try))
+					}
+					if left.settled {
 						until(t, "the store settles it", func() bool {
 							_, err := kept.budgets.Settle(t.Context(), budget.Settlement{ID: hold.ID, Actual: 400})
 							return err == nil
@@ -135,11 +145,11 @@ func TestFleetRecoversItsHolds(t *testing.T) {
 						must(t, books.Forget(hold.ID))
 					}
 				}
-				if row.Baseline = row.Cost; ended {
+				if row.Cost += 300; left.ended {
+					row.Baseline = row.Cost
 					must(t, books.Append(&row))
 				}
 			}
-			const several = (400 + 10_000) + 2*400 + (400 + 10_000)
 			must(t, books.Close())
 			for range 2 { // a second restart finds nothing left to do
 				again := open(t, p)
@@ -150,6 +160,25 @@ func TestFleetRecoversItsHolds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// leftOfTwoHolds are requests that have paid 400 under one hold and gone on to another, under which they pay 300, as a process leaves them that dies
+// on the way.
+var leftOfTwoHolds = []struct {
+	id      string
+	holds   int
+	settled bool // the store knows of the first one's cost, and so does the journal
+	ended   bool
+	old     bool // by a version that had the first one's cost in the row of the request
+	want    pricing.Nano
+}{
+	{id: "req_first", holds: 1, want: 400},
+	{id: "req_paid", holds: 2, settled: true, want: 400 + 10_000},
+	{id: "req_open", holds: 2, want: 400 + 10_000},
+	{id: "req_both", holds: 2, ended: true, want: 400 + 300},
+	{id: "req_last", holds: 2, settled: true, ended: true, want: 400 + 300},
+	{id: "req_old_open", holds: 2, settled: true, old: true, want: 400 + 10_000},
+	{id: "req_old_last", holds: 2, settled: true, ended: true, old: true, want: 400 + 300},
 }
 
 // deafened is a store that takes holds, but whose answers never arrive.

@@ -121,7 +121,7 @@ func (s *Server) makeGood(ctx context.Context, row *ledger.Row, seen *dialect.St
 	t := &trip{using: g}
 	t.Start = time.Unix(0, row.Time)
 	t.Facts = exchange.Facts{Team: row.Team, Project: row.Project, Key: row.Key, User: row.User, Tags: ledger.ParseTags(row.Tags)}
-	s.charge(t, g, &exchange.Candidate{Provider: c.Provider, Model: c.Model, Target: c.Target, Tier: row.Tier})
+	s.charge(t, g, &t.Facts, &exchange.Candidate{Provider: c.Provider, Model: c.Model, Target: c.Target, Tier: row.Tier})
 	difference := c.Price.Cost(&usage, t.Start) - row.Cost
 	correction := ledger.Row{
 		ID: requestOf(row.ID) + madeGood, Kind: ledger.KindCorrection, Time: row.Time, Team: row.Team, Project: row.Project, Key: row.Key, User: row.User,

@@ -8,12 +8,15 @@ import (
 )
 
 // row is the request as the ledger keeps it.
-func (t *trip) row() ledger.Row {
-	f, d, out := &t.Facts, &t.Decision, &t.Outcome
+func (t *trip) row() ledger.Row { return t.rowOf(&t.Exchange) }
+
+// rowOf is the request, or a call that it has gone on from.
+func (t *trip) rowOf(x *exchange.Exchange) ledger.Row {
+	f, d, out := &x.Facts, &x.Decision, &x.Outcome
 	r := ledger.Row{
-		ID: t.ID, Kind: ledger.KindRequest,
-		Time: t.Start.UnixNano(), Duration: out.Duration, FirstByte: out.FirstByte,
-		Team: t.Identity.Team, Project: t.Identity.Project, Key: t.Identity.KeyID, User: t.Identity.User, Tags: ledger.TagText(f.Tags),
+		ID: x.ID, Kind: ledger.KindRequest,
+		Time: x.Start.UnixNano(), Duration: out.Duration, FirstByte: out.FirstByte,
+		Team: x.Identity.Team, Project: x.Identity.Project, Key: x.Identity.KeyID, User: x.Identity.User, Tags: ledger.TagText(f.Tags),
 		Asked: f.Model, Rule: d.Rule, Decision: d.Reason.String(), Reason: out.Reason.String(), Status: int64(out.Status),
 		Attempts: int64(out.Attempts), Stream: f.Stream,
 		PromptTokens: f.PromptTokens, PromptMethod: f.PromptMethod.String(),
@@ -22,20 +25,25 @@ func (t *trip) row() ledger.Row {
 	}
 	recorded := f.Record(t.key.Short())
 	recorded.Certified = slices.Contains(f.Certified, d.Rule)
-	recorded.Cascade, recorded.Beside = out.Cascade, out.Beside
-	recorded.Response, recorded.Unknown = t.stored.sealed, t.stored.unknown
-	if w := &d.Switch; w.Kept() {
-		recorded.Kept = w.Moves - w.Stays
+	recorded.Cascade, recorded.Failed = out.Cascade, out.Failed
+	if x.Aside != exchange.AsideNone {
+		r.Kind, recorded.Of = ledger.KindAside, t.ID
+	}
+	if x == &t.Exchange {
+		recorded.Response, recorded.Unknown = t.stored.sealed, t.stored.unknown
+		if w := &d.Switch; w.Kept() {
+			recorded.Kept = w.Moves - w.Stays
+		}
 	}
 	if t.beside != nil {
-		r.Kind, recorded.Of = ledger.KindAside, t.beside.of
+		recorded.Of = t.beside.of
 	}
 	t.recorded = recorded.AppendText(t.recorded[:0])
 	r.Facts = string(t.recorded)
 	if c := out.Served; c != nil {
 		r.Target, r.Tier = c.Target, c.Tier
 	}
-	if out.Attempts == 0 && !t.hit && t.beside == nil && out.Reason != exchange.ReasonClientGone {
+	if out.Attempts == 0 && !t.hit && x.Aside == exchange.AsideNone && out.Reason != exchange.ReasonClientGone {
 		r.Kind = ledger.KindRefused
 	}
 	return r
@@ -45,6 +53,6 @@ func (t *trip) row() ledger.Row {
 func (t *trip) seed(c *exchange.Candidate, into []byte) []byte {
 	r := t.row()
 	r.Kind, r.Target, r.Tier, r.Reason, r.Cache = ledger.KindOrphan, c.Target, c.Tier, exchange.ReasonOrphaned.String(), "miss"
-	r.Cost = t.sunk // what the request's holds before this one have cost
+	r.Cost = 0 // seeds of earlier versions have what the request's holds before this one have cost
 	return r.Encode(into)
 }

@@ -47,6 +47,7 @@ func (s *Server) carry(t *trip) *exchange.Fault {
 		// Each round is one candidate. A later one may cost more or less than the one that failed, so it gets its own hold.
 		hit, fault := s.reserve(t)
 		if fault != nil && s.serveDraft(t, fault) {
+			s.settle(t)
 			return nil
 		}
 		if hit || fault != nil {
@@ -60,6 +61,7 @@ func (s *Server) carry(t *trip) *exchange.Fault {
 		}
 		s.cancel(t)
 		if !again && s.serveDraft(t, fault) {
+			s.settle(t)
 			return nil
 		}
 		if !again {

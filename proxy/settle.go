@@ -25,12 +25,12 @@ func (s *Server) settle(t *trip) {
 // price works out what the answer cost, what it would have cost on the baseline, and which lever made the difference. The levers
 // telescope, so they sum to baseline minus cost to the nano-dollar: baseline on the untrimmed prompt, then the model that served
 // on the untrimmed prompt (route), then with what its provider read and wrote because we marked it (prompt_cache, a loss where what was
-// written is never read), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact). What cheap answers that failed
-// their checks have cost, and calls of the house's own, is a loss of the cascade (escalate).
+// written is never read), then on the trimmed one (trim), then nothing at all if the answer was a hit (exact). What calls beside a request have cost is
+// a loss of theirs; where one of them brought the answer after all, that loss is taken back here (escalate).
 func (s *Server) price(t *trip, usage pricing.Usage) {
 	out := &t.Outcome
 	out.Usage = usage
-	out.Cost, out.Baseline, out.Saved = t.sunk, 0, exchange.Savings{exchange.LeverRoute: t.fee - t.sunk, exchange.LeverEscalate: -t.fee}
+	out.Cost, out.Baseline, out.Saved = 0, 0, exchange.Savings{}
 	if out.Served == nil || out.Served.Price == nil || out.Reason == exchange.ReasonProviderRefused {
 		return // nothing was served, and so not even a price per request is due
 	}
@@ -54,53 +54,44 @@ func (s *Server) price(t *trip, usage pricing.Usage) {
 		standard.Tier, standard.Region = "", b.Region
 		out.Baseline = b.Price.Cost(&standard, t.Start)
 	}
-	out.Cost += served
-	if t.beside != nil { // nobody asked for it, so it replaces nothing
-		if t.hit {
-			out.Cost = t.sunk
-		}
-		lever := exchange.LeverEscalate
-		if t.beside.kind == exchange.AsideSummary {
-			lever = exchange.LeverTrim
-		}
-		out.Baseline, out.Saved = 0, exchange.Savings{}
-		out.Saved[lever] = -out.Cost
+	if !t.hit && !t.paidBefore {
+		out.Cost = served
+	}
+	switch {
+	case t.beside != nil: // nobody asked for it, so it replaces nothing
+		out.Baseline = 0
+		out.Saved[t.beside.lever()] = -out.Cost
 		return
+	case t.hit && out.Reason == exchange.ReasonSemanticHit:
+		out.Saved[exchange.LeverSemantic] = served
+	case t.hit:
+		out.Saved[exchange.LeverExact] = served
+	case t.paidBefore:
+		out.Saved[exchange.LeverEscalate] = served
 	}
-	if t.hit {
-		out.Cost = t.sunk
-		lever := exchange.LeverExact
-		if out.Reason == exchange.ReasonSemanticHit {
-			lever = exchange.LeverSemantic
-		}
-		out.Saved[lever] = served
-	}
-	out.Saved[exchange.LeverRoute] += out.Baseline - routed
+	out.Saved[exchange.LeverRoute] = out.Baseline - routed
 	out.Saved[exchange.LeverPromptCache] = routed - marked
 	out.Saved[exchange.LeverTrim] = marked - served
 }
 
-// cancel gives back the hold of a candidate that failed. If the client left while the provider had the prompt, its cost is not
-// given back.
+// cancel gives back the hold of a candidate that failed, less what its call is paid. If the client left while the provider had the prompt, its
+// cost is not given back.
 func (s *Server) cancel(t *trip) {
 	s.price(t, t.Outcome.Usage)
-	if t.Outcome.Served != nil && t.Outcome.Cost > t.sunk {
+	if t.Outcome.Served != nil && t.Outcome.Cost > 0 {
 		return // end settles it
 	}
-	wasted, tokens := t.wasted, max(t.wastedTokens, t.promptTokens())
-	t.sunk, t.wasted, t.wastedTokens = t.sunk+wasted, 0, 0
+	if p := t.paid; p != nil {
+		t.paid = nil
+		s.pay(t, p)
+		return
+	}
 	s.leaveAlone(t, 0)
+	t.change(0)
 	if !t.held {
 		return
 	}
 	t.held = false
-	if wasted > 0 {
-		s.settleLater(t, wasted, tokens)
-		if !s.Embedded {
-			s.settling.await() // else the next candidate would find its own request's place taken, and money of it held
-		}
-		return
-	}
 	s.leases.remove(t.hold.ID)
 	if !s.Embedded {
 		// Before the store is told: a recovery cannot see that a hold was cancelled, and would enter a row for money that was given
@@ -115,10 +106,10 @@ func (s *Server) cancel(t *trip) {
 // giveBack tells the store that a hold is not needed.
 func (s *Server) giveBack(t *trip) {
 	if err := s.budgets.Cancel(context.Background(), t.hold.ID); err != nil {
-		s.settleLater(t, 0, 0)
+		s.settleLater(t, s.seeded(t), 0, 0)
 	} else if !s.Embedded { // a store that is restarted may forget this as it may forget a settle, and the hold would expire into spend
 		s.settling.lately.note([]settlement{{
-			budget.Settlement{ID: t.hold.ID}, slices.Clone(t.charges), t.row(), t.journalled, s.settling.summed.Load(),
+			budget.Settlement{ID: t.hold.ID}, slices.Clone(t.charges), *s.seeded(t), t.journalled, s.settling.summed.Load(),
 		}})
 	}
 }
@@ -131,13 +122,15 @@ func (s *Server) end(t *trip) {
 	t.Outcome.Cache = t.cacheWord()
 	s.leaveAlone(t, t.usedTokens())
 	s.leaveSeat(t, t.Outcome.Reason == exchange.ReasonProviderFailed || t.Outcome.Reason == exchange.ReasonStreamBroken)
-	s.book(t)
+	if t.Outcome.Reason != exchange.ReasonUnauthorized { // a stranger without a key gets no row: else anybody could fill the ledger
+		s.book(t, &t.Exchange, t.usedTokens())
+	}
 	s.learnLength(t)
 	if t.Outcome.Method == exchange.MethodReported {
 		s.histories.note(t.stored.ids.Seen.ID, t.usedTokens())
 	}
 	if t.beside != nil {
-		t.beside.cost = t.Outcome.Cost
+		t.beside.cost = t.total()
 	} else if answered(t.Outcome.Reason) && t.Outcome.Served != nil && !t.hit {
 		s.sticky.remember(t.Facts.Conversation, t.Decision.Model, t.Outcome.Served, &t.Outcome.Usage, time.Now())
 	}
@@ -151,38 +144,36 @@ func (s *Server) end(t *trip) {
 	t.release()
 }
 
-// book enters the row and settles the hold. A stranger without a key gets no row: else anybody could fill the ledger.
-func (s *Server) book(t *trip) {
-	if t.Outcome.Reason == exchange.ReasonUnauthorized {
-		return
-	}
+// book enters the row of a request, or of a call that it goes on from, and settles the hold: the row has what is paid under that one hold.
+func (s *Server) book(t *trip, x *exchange.Exchange, tokens int64) {
 	s.books.RLock()
 	defer s.books.RUnlock()
-	row := t.row()
+	row := t.rowOf(x)
 	if err := s.ledger.Append(&row); err != nil {
 		s.Warn("enter a request into the ledger", err)
 	}
 	if t.held {
 		t.held = false
-		s.settleLater(t, t.Outcome.Cost-t.sunk, t.usedTokens())
+		s.settleLater(t, &row, row.Cost, tokens)
 	}
-	if g := s.current.Load(); g != t.using && t.Outcome.Cost > 0 {
-		s.chargeNewcomers(t, g)
+	if g := s.current.Load(); (g != t.using || x.Aside != t.Aside) && row.Cost > 0 {
+		s.chargeOthers(t, g, x)
 	}
 }
 
-// chargeNewcomers charges a request to the budgets that were added while it was under way.
-func (s *Server) chargeNewcomers(t *trip, g *generation) {
+// chargeOthers charges what was paid to the budgets that its hold is not of: those that were added while the request was under way, and those of
+// answers that were rejected or of candidates that failed, which nobody knows before.
+func (s *Server) chargeOthers(t *trip, g *generation, x *exchange.Exchange) {
 	held := slices.Clone(t.charges)
-	s.charge(t, g, t.Outcome.Served)
-	added := slices.DeleteFunc(t.charges, func(c budget.Charge) bool {
+	s.charge(t, g, &x.Facts, x.Outcome.Served)
+	others := slices.DeleteFunc(t.charges, func(c budget.Charge) bool {
 		return slices.ContainsFunc(held, func(h budget.Charge) bool { return h.Key == c.Key })
 	})
-	if len(added) == 0 {
+	if len(others) == 0 {
 		return
 	}
-	if _, err := s.budgets.Charge(context.Background(), t.ID+".added", added, t.Outcome.Cost); err != nil {
-		s.Warn("charge a request to budgets that were added while it was under way", err)
+	if _, err := s.budgets.Charge(context.Background(), x.ID+".added", others, x.Outcome.Cost); err != nil {
+		s.Warn("charge a request to budgets that its hold is not of", err)
 	}
 }
 

@@ -43,8 +43,9 @@ func newSettler() settler {
 	return settler{wake: make(chan struct{}, 1), regain: make(chan struct{}, 1)}
 }
 
-// settleLater settles a request's hold: at once if the store is in this process, else soon. Until then its lease is renewed.
-func (s *Server) settleLater(t *trip, actual pricing.Nano, tokens int64) {
+// settleLater settles a request's hold: at once if the store is in this process, else soon. Until then its lease is renewed. The row is that of what
+// was paid under it.
+func (s *Server) settleLater(t *trip, row *ledger.Row, actual pricing.Nano, tokens int64) {
 	if s.Embedded {
 		s.leases.remove(t.hold.ID)
 		settled, err := s.budgets.Settle(context.Background(), budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens})
@@ -52,12 +53,12 @@ func (s *Server) settleLater(t *trip, actual pricing.Nano, tokens int64) {
 			s.Warn("settle a hold", err)
 		}
 		if settled.Orphaned { // this process was stopped for longer than a lease
-			s.correct(t.hold.ID, t.row(), settled.Held)
+			s.correct(t.hold.ID, *row, settled.Held)
 		}
 		s.overrun(t.hold.ID, &settled)
 		return
 	}
-	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens}, slices.Clone(t.charges), t.row(), t.journalled, s.settling.summed.Load()}
+	next := settlement{budget.Settlement{ID: t.hold.ID, Actual: actual, Tokens: tokens}, slices.Clone(t.charges), *row, t.journalled, s.settling.summed.Load()}
 	q := &s.settling
 	q.mu.Lock()
 	closed := q.closed

@@ -77,7 +77,7 @@ func (s *Server) endSample(t *trip) {
 	case out.Cascade == exchange.CascadeKept && p.cheap != nil:
 		p.served = true
 	case p.other != nil:
-		p.paid = out.Cost - t.sunk
+		p.paid = out.Cost
 	default:
 		return
 	}

@@ -99,11 +99,17 @@ func (s *Server) abandon(t *trip) {
 	}
 	t.held = false
 	open := ledger.OpenHold{ID: t.hold.ID, Held: t.Outcome.Held, Time: t.Start.UnixNano(), Seed: t.hold.Seed}
-	orphan := open.Whole()
+	orphan := open.Orphan()
 	if err := s.ledger.Append(&orphan); err != nil {
 		s.Warn("enter a hold that a bug has left", err)
 	}
-	s.settleLater(t, t.Outcome.Held, budget.AsHeld)
+	s.settleLater(t, &orphan, t.Outcome.Held, budget.AsHeld)
+}
+
+// seeded is the row that a hold was taken with: whose it is, and at which model.
+func (s *Server) seeded(t *trip) *ledger.Row {
+	row := s.seedRow(&ledger.OpenHold{ID: t.hold.ID, Time: t.Start.UnixNano(), Seed: t.hold.Seed})
+	return &row
 }
 
 // seedRow reads the row that a hold was left open with.
@@ -147,7 +153,7 @@ func leftSlices(opens []ledger.OpenHold) (slices []*leftSlice, holds []ledger.Op
 var errNotSliced = errors.New("start this gateway on Redis, as the process before it was, so that they can be settled")
 
 // recoverSlice tells the store what the last process spent of a slice. A hold without a row becomes an orphan at the held amount.
-func (s *Server) recoverSlice(ctx context.Context, left *leftSlice, known map[string]share) error {
+func (s *Server) recoverSlice(ctx context.Context, left *leftSlice) error {
 	store, ok := s.budgets.(sliced)
 	if !ok {
 		return fmt.Errorf("slices of budgets are left open: %w", errNotSliced)
@@ -157,9 +163,16 @@ func (s *Server) recoverSlice(ctx context.Context, left *leftSlice, known map[st
 	costs := budget.Left{ID: left.slice.ID, About: left.slice.Seed, Holds: map[string]pricing.Nano{}}
 	for i := range left.holds {
 		hold, _, _ := strings.Cut(left.holds[i].ID, "@")
-		cost, entered, err := s.costOf(ctx, hold, &left.holds[i], known[left.holds[i].ID])
+		_, cost, entered, err := s.costOf(ctx, &left.holds[i])
 		if err != nil {
 			return err
+		}
+		if !entered {
+			orphan := left.holds[i].Whole()
+			orphan.ID = hold
+			if err := s.ledger.Append(&orphan); err != nil {
+				return err
+			}
 		}
 		if entered && s.settling.summed.Load() > 0 { // the store was restored from a ledger that had the row
 			cost = 0
@@ -179,25 +192,4 @@ func (s *Server) recoverSlice(ctx context.Context, left *leftSlice, known map[st
 		}
 	}
 	return nil
-}
-
-// costOf is what a hold has cost that the last process left open. If nobody knows, it is what was held, and gets an orphan's row.
-func (s *Server) costOf(ctx context.Context, hold string, open *ledger.OpenHold, of share) (cost pricing.Nano, entered bool, err error) {
-	seed := s.seedRow(open)
-	row, ended, err := s.ledger.Find(ctx, seed.ID)
-	if err != nil {
-		return 0, false, err
-	}
-	switch cost = open.Held; {
-	case of.over:
-		cost = of.cost
-	case ended:
-		cost = max(0, row.Cost-seed.Cost) // holds before this one had the rest
-	}
-	if ended {
-		return cost, true, nil
-	}
-	orphan := open.Orphan()
-	orphan.ID, orphan.Cost, orphan.Baseline = hold, cost, cost
-	return cost, false, errors.Join(s.ledger.Append(&orphan), s.enterBefore(open, of))
 }

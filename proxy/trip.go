@@ -45,14 +45,12 @@ type trip struct {
 
 	stored stateful // what it has to do with what providers store
 
-	beside       *beside // what it is if it is a call of the house's own
-	escalated    bool    // a cheap answer failed its checks
-	draft        *draft  // that answer
-	second       chan *beside
-	drawn        bool         // whether it is a sample is decided
-	sample       *sample      // nil if it is none
-	wastedTokens int64        // of the prompt and the answer that were wasted, if more is known than the prompt
-	fee          pricing.Nano // what cheap answers that failed have cost; part of sunk
+	beside    *beside // what it is if it is a call of the house's own
+	escalated bool    // a cheap answer failed its checks
+	draft     *draft  // that answer
+	second    chan *beside
+	drawn     bool    // whether it is a sample is decided
+	sample    *sample // nil if it is none
 
 	candidate  int // index into Decision.Candidates of the one being tried
 	charges    []budget.Charge
@@ -73,8 +71,9 @@ type trip struct {
 	call       providers.Call
 	left       pricing.Nano // least room left in a hard budget after the hold, -1 if none bounds
 	downgrades int          // budgets that have sent it to a cheaper model
-	wasted     pricing.Nano // what the candidate that failed may have billed
-	sunk       pricing.Nano // what candidates that failed before may have billed; part of the cost
+	paid       *paid        // what is paid for the candidate's call and is to be booked before the next one; nil if nothing is
+	sunk       pricing.Nano // what calls that it has gone on from have cost; they have rows of their own
+	paidBefore bool         // it is answered with what one of them brought
 	cap        int64        // output cap sent to the candidate
 	plan       prompt.TrimPlan
 	marks      []prompt.Prefix // beginnings of the prompt that the provider is to keep, as we marked them

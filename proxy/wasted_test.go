@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"bursar/exchange"
 	"bursar/internal/testkit"
+	"bursar/ledger"
 	"bursar/pricing"
 )
 
@@ -37,24 +39,45 @@ func TestFailuresThatMayBeBilledAreBooked(t *testing.T) {
 					wasted = x.Decision.Candidates[0].Price.Cost(&pricing.Usage{Input: x.Facts.PromptTokens}, x.Start)
 				}
 				served := x.Decision.Candidates[1].Price.Cost(&row.Usage, x.Start)
-				if got.status != 200 || row.Reason != "fallback" || row.Target != "other/second" || row.Cost != wasted+served || served <= 0 {
-					t.Errorf("%s: status %d, cost %d, want %d wasted and %d served; %+v", name, got.status, row.Cost, wasted, served, row)
+				if got.status != 200 || row.Reason != "fallback" || row.Target != "other/second" || row.Cost != served || served <= 0 {
+					t.Errorf("%s: status %d, cost %d, want %d served; %+v", name, got.status, row.Cost, served, row)
 				}
 				checkSavings(t, name, &x)
+				h.wasted(name, &row, wasted)
 				h.settled()
 
 				// With no one left to fall back on, the client hears of the failure, and the cost is booked all the same.
 				got = h.post(strings.Replace(question, "both", "one", 1))
 				x, row = h.outcome(got.id()), h.row(got.id())
-				if got.status < 429 || row.Cost != wasted || row.Target != "" {
-					t.Errorf("%s, alone: status %d, cost %d, want %d; %+v", name, got.status, row.Cost, wasted, row)
+				if got.status < 429 || row.Cost != 0 || row.Target != "" || got.header.Get("x-bursar-cost-usd") != wasted.Dollars() {
+					t.Errorf("%s, alone: status %d, %v; %+v", name, got.status, got.header, row)
 				}
 				checkSavings(t, name+", alone", &x)
+				h.wasted(name+", alone", &row, wasted)
 				h.settled()
 				h.noBugs()
 			}
 		}
 	})
+}
+
+// wasted checks the row of what a request's first candidate may bill; 0: it must have none.
+func (h *house) wasted(name string, of *ledger.Row, wasted pricing.Nano) {
+	h.Helper()
+	row, found, err := h.ledger.Find(context.Background(), ledger.TryID(of.ID, 1))
+	must(h, err)
+	if wasted == 0 {
+		if found {
+			h.Errorf("%s: nothing was paid, and is booked: %+v", name, row)
+		}
+		return
+	}
+	recorded, err := exchange.ParseRecorded(row.Facts)
+	must(h, err)
+	if row.Kind != ledger.KindAside || row.Target != "fake/first" || row.Cost != wasted || row.Saved != (exchange.Savings{exchange.LeverRoute: -wasted}) || row.Reason != "provider_failed" ||
+		row.Tags != "bursar-aside=failed:"+of.Rule || row.Usage.Input != of.PromptTokens || row.Time != of.Time || recorded.Of != of.ID {
+		h.Errorf("%s: what the candidate that failed may bill: %+v", name, row)
+	}
 }
 
 func checkSavings(t *testing.T, name string, x *exchange.Exchange) {

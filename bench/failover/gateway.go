@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"bursar/keys"
 	"bursar/ledger"
 	"bursar/policy"
+	"bursar/pricing"
 	"bursar/proxy"
 	"bursar/tokens"
 )
@@ -30,6 +32,7 @@ type gateway struct {
 
 	mu    sync.Mutex
 	ended map[string][]exchange.Exchange // by request id
+	tries map[string]pricing.Nano        // by request id: what it has paid before the call that it ended with
 }
 
 const policyText = `version: 1
@@ -54,7 +57,7 @@ const (
 var counter = sync.OnceValues(func() (*tokens.Counter, error) { return tokens.New() })
 
 func startGateway(first, second string, keyCount int) (*gateway, error) {
-	g := &gateway{ended: map[string][]exchange.Exchange{}, served: make(chan error, 1)}
+	g := &gateway{ended: map[string][]exchange.Exchange{}, tries: map[string]pricing.Nano{}, served: make(chan error, 1)}
 	list := "{ key_env: KEY_0 }"
 	for i := 1; i < keyCount; i++ {
 		list += fmt.Sprintf(", { key_env: KEY_%d }", i)
@@ -104,6 +107,11 @@ func startGateway(first, second string, keyCount int) (*gateway, error) {
 func (g *gateway) observe(x *exchange.Exchange) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if x.Aside != exchange.AsideNone {
+		id, _, _ := strings.Cut(x.ID, "-")
+		g.tries[id] += x.Outcome.Cost
+		return
+	}
 	g.ended[x.ID] = append(g.ended[x.ID], *x)
 }
 

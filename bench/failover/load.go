@@ -82,7 +82,7 @@ func (r *result) audit(g *gateway, got *load, first, second *provider) {
 		if a.whole {
 			delivered = promptTokens*promptPrice + answerTokens*answerPrice
 		}
-		switch waste := out.Cost - delivered; {
+		switch waste := out.Cost + g.tries[a.id] - delivered; {
 		case a.whole && waste < 0, a.whole && out.Attempts == 1 && waste != 0, !a.whole && out.Status != http.StatusOK && out.Reason == exchange.ReasonAnswered:
 			r.misbooked++
 		default:

@@ -20,15 +20,15 @@ type books struct {
 	entries map[string]*entry       // by request id
 	once    map[string]bool         // id and kind of each row
 	rows    int
-	kinds   [4]int
+	kinds   map[ledger.Kind]int
 	twice   []string
 	slices  map[string]pricing.Nano // what is booked for slices themselves: they expire whole, and are corrected whole
 }
 
 // entry is all that is booked for one request, in whatever ledger.
 type entry struct {
-	rows     int // of the request itself
-	cost     pricing.Nano
+	rows     int          // of the request itself
+	cost     pricing.Nano // with what it has paid before the call that it ended with
 	reported bool         // the cost is of the usage that the provider reported
 	holds    int          // orphan rows
 	more     pricing.Nano // orphans and corrections of its holds
@@ -77,7 +77,7 @@ func (r *result) standing(s *scope, spent, held, booked pricing.Nano) {
 }
 
 func readBooks(ctx context.Context, l *lab) (*books, error) {
-	b := &books{spent: map[string]pricing.Nano{}, entries: map[string]*entry{}, once: map[string]bool{}, slices: map[string]pricing.Nano{}}
+	b := &books{spent: map[string]pricing.Nano{}, entries: map[string]*entry{}, once: map[string]bool{}, kinds: map[ledger.Kind]int{}, slices: map[string]pricing.Nano{}}
 	for _, g := range l.gateways {
 		reader, err := ledger.OpenReader(g.data)
 		if err != nil {
@@ -153,6 +153,7 @@ func (b *books) enter(row *ledger.Row) {
 		return
 	}
 	id, _, _ := strings.Cut(row.ID, ".") // a hold's id is its request's with a number
+	id, _, _ = strings.Cut(id, "-")      // and so is that of what was paid under it
 	e := b.entries[id]
 	if e == nil {
 		e = new(entry)
@@ -161,8 +162,10 @@ func (b *books) enter(row *ledger.Row) {
 	switch row.Kind {
 	case ledger.KindRequest, ledger.KindRefused:
 		e.rows++
-		e.cost = row.Cost
+		e.cost += row.Cost
 		e.reported = row.UsageMethod == exchange.MethodReported.String()
+	case ledger.KindAside:
+		e.cost += row.Cost
 	default:
 		if row.Kind == ledger.KindOrphan {
 			e.holds++

@@ -19,7 +19,7 @@ import (
 type simpleRouters struct {
 	requests int64
 	spend    pricing.Nano // on these requests
-	own      pricing.Nano // on the house's own calls beside them: second opinions and shadow samples
+	own      pricing.Nano // on calls beside them: second opinions, shadow samples, answers that were thrown away, candidates that failed
 	all      []replay.Baseline
 	skipped  int64 // rows that cannot be read
 }
@@ -72,7 +72,7 @@ func (r *simpleRouters) print(to io.Writer, format string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(to, "\n%d requests that a provider has answered; ours includes $%s of own calls (second opinions, shadow samples). Answers are taken to be as long as they were; nothing is known of their quality.\n", r.requests, r.own.Dollars())
+	fmt.Fprintf(to, "\n%d requests that a provider has answered; ours includes $%s of calls beside them (second opinions, shadow samples, answers that were thrown away). Answers are taken to be as long as they were; nothing is known of their quality.\n", r.requests, r.own.Dollars())
 	if r.skipped > 0 {
 		fmt.Fprintf(to, "%d rows could not be read and are left out\n", r.skipped)
 	}

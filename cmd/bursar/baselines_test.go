@@ -65,7 +65,7 @@ default: cheap
 			t.Errorf("%s spends %s, want %s", r.Router, r.Spend, want[r.Router].Dollars())
 		}
 	}
-	if table := done(t, "report", "-data", data, "-policies", policies, "-baselines"); !strings.Contains(table, "ours includes $0.02 of own calls") || !strings.Contains(table, "always premium") {
+	if table := done(t, "report", "-data", data, "-policies", policies, "-baselines"); !strings.Contains(table, "ours includes $0.02 of calls beside them") || !strings.Contains(table, "always premium") {
 		t.Errorf("%s", table)
 	}
 	if got := (world{}).run("report", "-data", data, "-baselines"); got.code != 2 || !strings.Contains(got.err, "-policies") {

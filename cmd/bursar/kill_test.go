@@ -50,9 +50,12 @@ func TestKillFleetPostgres(t *testing.T) {
 func killAndCount(t *testing.T, sites ...*site) []*running {
 	c := &crowd{t: t, answered: map[string]string{}}
 	for _, s := range sites {
+		write(t, s.policies, strings.Replace(policiesFor(s.up.URL), "\nroutes:\n", oneModelEach, 1))
 		s.up.On("quick", testkit.Script{Tokens: 20, PromptTokens: 30, Pace: time.Millisecond})
 		s.up.On("deep", testkit.Script{Tokens: 40, PromptTokens: 30, Latency: 3 * time.Millisecond})
 		s.up.On("broken", testkit.Script{Status: 500})
+		s.up.On("hasty", testkit.Script{Text: "I'm sorry, but I can't help with it now.", PromptTokens: 30})
+		s.up.On("torn", testkit.Script{HangUp: true}) // and may bill it
 		c.gateways = append(c.gateways, &running{s, s.start(t), []string{s.key(t, "alpha"), s.key(t, "beta")}})
 	}
 	for _, g := range c.gateways {
@@ -71,13 +74,26 @@ func killAndCount(t *testing.T, sites ...*site) []*running {
 		victim.gatewayProcess = victim.start(t)
 		c.balance()
 	}
-	c.t.Logf("%d kills: %d requests sent, %d answers whole, %d refused for want of money, %d for a slow store, %d rows, %d of them orphans, $%s spent",
-		killRounds, c.sent, len(c.answered), c.refused, c.down, c.rows, c.orphans, c.spend.Dollars())
-	if len(c.answered) < 20*killRounds || c.refused == 0 {
-		t.Errorf("too little load to mean anything: %d answers, %d refusals", len(c.answered), c.refused)
+	c.t.Logf("%d kills: %d requests sent, %d answers whole, %d refused for want of money, %d for a slow store, %d rows, %d of them orphans, %d of calls that requests went on from, $%s spent",
+		killRounds, c.sent, len(c.answered), c.refused, c.down, c.rows, c.orphans, c.tries, c.spend.Dollars())
+	if len(c.answered) < 20*killRounds || c.refused == 0 || c.tries < 5*killRounds {
+		t.Errorf("too little load to mean anything: %d answers, %d refusals, %d calls that requests went on from", len(c.answered), c.refused, c.tries)
 	}
 	return c.gateways
 }
+
+// oneModelEach has routes whose requests pay under two holds and more, and budgets of the models that they pay: they go on from an answer that is
+// rejected, and from a candidate that breaks off.
+const oneModelEach = `
+  - { name: fake/hasty, model: fake/hasty, total_usd: 1000, when_spent: block }
+  - { name: fake/torn, model: fake/torn, total_usd: 1000, when_spent: block }
+  - { name: fake/quick, model: fake/quick, total_usd: 1000, when_spent: block }
+routes:
+  - name: checked
+    when: { model: auto }
+    to: fake/hasty
+    escalate: { to: rugged, unless: [not_refused] }
+`
 
 // running is a gateway with keys of both teams.
 type running struct {
@@ -95,8 +111,8 @@ type crowd struct {
 	sent, refused, down int
 	answered            map[string]string // ids of requests whose answers were received to the end, with the cost they were told, if any
 
-	rows, orphans int64
-	spend         pricing.Nano
+	rows, orphans, tries int64
+	spend                pricing.Nano
 }
 
 // loadAndKill sends requests from all workers, and kills the gateway somewhere in the middle. Meanwhile no budget is ever over its
@@ -135,7 +151,7 @@ func (c *crowd) ask(ctx context.Context, client *http.Client, g *running, questi
 		defer leave()
 	}
 	body, err := json.Marshal(map[string]any{
-		"model": []string{"quick", "quick", "deep"}[rand.N(3)], "stream": rand.N(2) == 0,
+		"model": []string{"quick", "deep", "auto"}[rand.N(3)], "stream": rand.N(2) == 0,
 		"messages": []map[string]string{{"role": "user", "content": question}},
 	})
 	must(c.t, err)
@@ -225,11 +241,12 @@ func (c *crowd) differ(readers []*ledger.Reader) string {
 	want := map[string]pricing.Nano{}
 	c.rows, c.orphans = 0, 0
 	for _, reader := range readers {
-		booked, err := reader.Report(c.t.Context(), ledger.Query{By: []string{"team"}})
+		booked, err := reader.Report(c.t.Context(), ledger.Query{By: []string{"team", "model"}})
 		must(c.t, err)
 		want["all"] += booked.Spend
 		for _, line := range booked.Lines {
 			want[line.Group[0]] += line.Spend
+			want[line.Group[1]] += line.Spend
 		}
 		audit, err := reader.Verify(c.t.Context())
 		must(c.t, err)
@@ -240,7 +257,7 @@ func (c *crowd) differ(readers []*ledger.Reader) string {
 		c.orphans += booked.Orphans
 	}
 	c.spend = want["all"]
-	if len(counters) != 3 {
+	if len(counters) != 6 {
 		return fmt.Sprintf("%d budgets", len(counters))
 	}
 	for _, b := range counters {
@@ -254,6 +271,7 @@ func (c *crowd) differ(readers []*ledger.Reader) string {
 // entered checks that each request whose answer a client has is in the ledger once, at the cost that the client was told.
 func (c *crowd) entered() {
 	c.t.Helper()
+	c.tries = 0
 	found := map[string]*entry{}
 	for _, g := range c.gateways {
 		c.enter(found, filepath.Join(g.data, "ledger.db"))
@@ -274,7 +292,7 @@ func (c *crowd) entered() {
 // entry is what the ledgers have of one request.
 type entry struct {
 	rows       int
-	cost, more pricing.Nano // more: of orphans and corrections of its holds
+	cost, more pricing.Nano // cost: with what was paid before the call that it ended with; more: of orphans and corrections of its holds
 }
 
 func (c *crowd) enter(found map[string]*entry, database string) {
@@ -291,6 +309,7 @@ func (c *crowd) enter(found map[string]*entry, database string) {
 		var cost pricing.Nano
 		must(c.t, rows.Scan(&id, &kind, &cost))
 		id, _, _ = strings.Cut(id, ".") // a hold's id is its request's with a number
+		id, _, _ = strings.Cut(id, "-") // and so is that of what was paid under it
 		e := found[id]
 		if e == nil {
 			e = new(entry)
@@ -299,7 +318,10 @@ func (c *crowd) enter(found map[string]*entry, database string) {
 		switch kind {
 		case ledger.KindRequest, ledger.KindRefused:
 			e.rows++
-			e.cost = cost
+			e.cost += cost
+		case ledger.KindAside:
+			e.cost += cost
+			c.tries++
 		default:
 			e.more += cost
 		}

@@ -37,6 +37,9 @@ func logRequest(logger *zap.Logger, x *exchange.Exchange) {
 	}
 	if x.Aside != exchange.AsideNone {
 		fields = append(fields, zap.String("aside", string(x.Aside)))
+		if out.Failed != "" {
+			fields = append(fields, zap.String("failed", out.Failed))
+		}
 	}
 	if out.Status >= 500 {
 		logger.Warn("request", fields...)

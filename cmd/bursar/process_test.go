@@ -35,10 +35,13 @@ providers:
 models:
   quick: { use: [fake/quick] }
   deep: { use: [fake/broken, fake/deep] }
+  rugged: { use: [fake/torn, fake/quick] }
 prices:
   overrides:
     fake/quick: { input: 0.31, output: 2.07 }
     fake/deep: { input: 3.01, output: 15.13 }
+    fake/hasty: { input: 0.11, output: 0.57 }
+    fake/torn: { input: 0.23, output: 1.09 }
     fake/broken: { input: 2.99, output: 14.87 }
 baseline: deep
 teams:

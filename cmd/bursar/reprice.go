@@ -191,8 +191,11 @@ func (r *repricing) look(row *ledger.Row) error {
 // unless the baseline is the model that served: then it moves with it.
 func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 	now := *booked
-	if booked.Cache == ledger.CacheHit || booked.Cache == ledger.CacheSemantic || booked.Reason == exchange.ReasonProviderRefused.String() {
+	switch {
+	case booked.Cache == ledger.CacheHit, booked.Cache == ledger.CacheSemantic, booked.Reason == exchange.ReasonProviderRefused.String():
 		return now // these cost nothing at any price
+	case booked.UsageMethod == exchange.MethodBeside.String():
+		return now // the call beside it that brought its answer has the cost
 	}
 	if facts, err := exchange.ParseRecorded(booked.Facts); err == nil && facts.Unknown != "" {
 		return now // what was held for it is booked: its usage is none that was told
@@ -203,11 +206,18 @@ func rework(booked *ledger.Row, price *pricing.Price) ledger.Row {
 		untrimmed.Input += booked.Trimmed
 	}
 	served := price.Cost(&booked.Usage, at)
-	if booked.Kind == ledger.KindAside { // nobody asked for it: what it costs is lost
-		now.Cost, now.Baseline, now.Saved = served, 0, exchange.Savings{exchange.LeverEscalate: -served}
+	if booked.Kind == ledger.KindAside { // nobody asked for it: what it costs is lost, and where
+		lever := exchange.LeverEscalate
+		for _, l := range []exchange.Lever{exchange.LeverTrim, exchange.LeverRoute} {
+			if booked.Saved[l] != 0 {
+				lever = l
+			}
+		}
+		now.Cost, now.Baseline, now.Saved = served, 0, exchange.Savings{}
+		now.Saved[lever] = -served
 		return now
 	}
-	now.Cost = served - booked.Saved[exchange.LeverEscalate] // with what other models' answers have cost that were thrown away
+	now.Cost = served - booked.Saved[exchange.LeverEscalate] // rows of earlier versions have what cheap answers have cost that were thrown away
 	marked := price.Cost(&untrimmed, at)
 	now.Saved[exchange.LeverTrim] = marked - served
 	routed := marked

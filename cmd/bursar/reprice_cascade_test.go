@@ -10,7 +10,8 @@ import (
 	"bursar/pricing"
 )
 
-// TestReworkOfCascades: what was thrown away stays paid at any price of the model that answered, and what the house asked for itself stays a loss.
+// TestReworkOfCascades: what was thrown away stays paid at any price of the model that answered, and what was paid beside a request stays a loss of the
+// same lever.
 func TestReworkOfCascades(t *testing.T) {
 	p, err := policy.Parse("p.yaml", []byte(`version: 1
 providers: { p: { dialect: openai, base_url: "http://127.0.0.1:1/v1" } }
@@ -31,8 +32,15 @@ default: large
 	if got := rework(&row, price); got.Cost != now+fee || got.Baseline != 3*old || got.Saved.Sum() != got.Baseline-got.Cost {
 		t.Errorf("escalated, with another baseline: %+v", got)
 	}
-	aside := ledger.Row{ID: "a-shadow", Kind: ledger.KindAside, Time: row.Time, Target: "p/large", Usage: usage, Cost: old, Saved: exchange.Savings{exchange.LeverEscalate: -old}}
-	if got := rework(&aside, price); got.Cost != now || got.Baseline != 0 || got.Saved.Sum() != -now {
-		t.Errorf("aside: %+v", got)
+	for _, lever := range []exchange.Lever{exchange.LeverEscalate, exchange.LeverRoute, exchange.LeverTrim} {
+		aside := ledger.Row{ID: "a-try1", Kind: ledger.KindAside, Time: row.Time, Target: "p/large", Usage: usage, Cost: old}
+		aside.Saved[lever] = -old
+		if got := rework(&aside, price); got.Cost != now || got.Baseline != 0 || got.Saved[lever] != -now || got.Saved.Sum() != -now {
+			t.Errorf("beside a request, a loss of %s: %+v", lever, got)
+		}
+	}
+	given := ledger.Row{ID: "a", Time: row.Time, Target: "p/large", Usage: usage, UsageMethod: "beside", Baseline: 3 * old, Saved: exchange.Savings{exchange.LeverEscalate: old, exchange.LeverRoute: 2 * old}}
+	if got := rework(&given, price); got != given {
+		t.Errorf("answered with what a call beside it had brought: %+v", got)
 	}
 }
