@@ -101,10 +101,13 @@ func anthropicRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault
 		t.out.MaxTokens = 4096 // the API has no default
 	}
 	t.losses.withoutItems(&in)
-	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault, t.something} {
+	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.rest, t.losses.fault} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault
 		}
+	}
+	if fault := something(len(t.out.Messages)); fault != nil {
+		return nil, nil, fault
 	}
 	out, err := encoded(&t.out)
 	if err != nil { // a RawMessage that is no JSON; but the body was
@@ -135,20 +138,14 @@ func (t *anthropicTranslation) messages() *exchange.Fault {
 	for i := range t.in.Messages {
 		m := &t.in.Messages[i]
 		at := fmt.Sprintf("messages[%d]", i)
-		if m.Name != "" && m.Role != "tool" { // a tool's is that of its call
-			t.losses.lose(at + ".name")
+		fault := t.losses.message(m, at)
+		if fault != nil {
+			return fault
 		}
 		if m.Native != nil && m.Role != "tool" {
 			t.losses.besideMessage(m, at)
 		}
-		if len(m.Audio) > 0 && string(m.Audio) != "null" {
-			t.losses.lose(at + ".audio")
-		}
-		if m.FunctionCall != nil && string(m.FunctionCall) != "null" {
-			return malformed(at+".function_call", "sent as tool_calls: the old form has no ids, which this target needs")
-		}
 		var blocks []any
-		var fault *exchange.Fault
 		role := "user"
 		switch m.Role {
 		case "system", "developer":
@@ -189,14 +186,6 @@ func isText(b any) bool {
 	return ok && text.Type == "text"
 }
 
-// something refuses a request that nothing is left of but a system prompt, as the API would.
-func (t *anthropicTranslation) something() *exchange.Fault {
-	if len(t.out.Messages) == 0 {
-		return malformed("messages", "more than the system's for this target, with a user's message that says something")
-	}
-	return nil
-}
-
 // add appends blocks to the last message if it is of the same role, else a message. An empty message is left out: the API refuses it.
 func (t *anthropicTranslation) add(role string, blocks []any) {
 	if len(blocks) == 0 {
@@ -227,20 +216,13 @@ func (t *anthropicTranslation) answered(m *chatMessage, at string) ([]any, *exch
 	if len(m.Images) > 0 {
 		t.losses.lose(at + ".images") // an answer of this API has none
 	}
-	for k, call := range m.ToolCalls {
-		if call.Type != "" && call.Type != "function" {
-			t.losses.lose(fmt.Sprintf("%s.tool_calls[%d].type", at, k))
-			continue
-		}
-		input := json.RawMessage(strings.TrimSpace(call.Function.Arguments))
-		if len(input) == 0 {
-			input = json.RawMessage("{}")
-		}
-		if input[0] != '{' || !json.Valid(input) {
-			return nil, malformed(fmt.Sprintf("%s.tool_calls[%d].function.arguments", at, k), "a JSON object in a string for this target")
-		}
-		b := block{Type: "tool_use", ID: plainID(call.ID), Name: call.Function.Name, Input: input, CacheControl: given(call.CacheControl)}
-		blocks = append(blocks, t.extend(b, call.Native, fmt.Sprintf("%s.tool_calls[%d]", at, k), true))
+	calls, fault := t.losses.functions(m, at)
+	if fault != nil {
+		return nil, fault
+	}
+	for _, call := range calls {
+		b := block{Type: "tool_use", ID: plainID(call.ID), Name: call.Function.Name, Input: call.object, CacheControl: given(call.CacheControl)}
+		blocks = append(blocks, t.extend(b, call.Native, call.at, true))
 	}
 	return blocks, nil
 }
@@ -310,11 +292,7 @@ func (t *anthropicTranslation) part(p *chatPart, at string) (block, *exchange.Fa
 		t.losses.noteDetail(detail)
 		b.Type, b.Source = "image", from
 	case p.Type == "file" && p.File != nil && p.File.Data != "":
-		from, ok := dataSource(p.File.Data)
-		if !ok {
-			from = &source{Type: "base64", MediaType: "application/pdf", Data: p.File.Data}
-		}
-		b.Type, b.Source, b.Title = "document", from, p.File.Name
+		b.Type, b.Source, b.Title = "document", p.File.data(), p.File.Name
 	case p.Type == "file" && p.File != nil && p.File.URL != "":
 		b.Type, b.Source, b.Title = "document", &source{Type: "url", URL: p.File.URL}, p.File.Name
 	case p.Type == "file":

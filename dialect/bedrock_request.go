@@ -21,10 +21,13 @@ func bedrockRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) 
 	t.out.Messages = []bedrockMessage{}
 	t.out.Inference = &bedrockInference{MaxTokens: in.cap(), Temperature: given(in.Temperature), TopP: given(in.TopP)}
 	t.losses.withoutItems(&in)
-	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.amazon, t.rest, t.losses.fault, t.something} {
+	for _, step := range []func() *exchange.Fault{t.messages, t.tools, t.sampling, t.format, t.reasoning, t.amazon, t.rest, t.losses.fault} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault
 		}
+	}
+	if fault := something(len(t.out.Messages)); fault != nil {
+		return nil, nil, fault
 	}
 	out, err := encoded(&t.out)
 	if err != nil {
@@ -48,19 +51,13 @@ func (t *bedrockTranslation) messages() *exchange.Fault {
 	for i := range t.in.Messages {
 		m := &t.in.Messages[i]
 		at := fmt.Sprintf("messages[%d]", i)
-		if m.Name != "" && m.Role != "tool" {
-			t.losses.lose(at + ".name")
+		fault := t.losses.message(m, at)
+		if fault != nil {
+			return fault
 		}
 		t.losses.beside(m.Native, at, m.Role == "assistant")
-		if len(m.Audio) > 0 && string(m.Audio) != "null" {
-			t.losses.lose(at + ".audio")
-		}
-		if m.FunctionCall != nil && string(m.FunctionCall) != "null" {
-			return malformed(at+".function_call", "sent as tool_calls: the old form has no ids, which this target needs")
-		}
 		role := "user"
 		var blocks []bedrockBlock
-		var fault *exchange.Fault
 		switch m.Role {
 		case "system", "developer":
 			fault = t.system(m, at)
@@ -94,14 +91,6 @@ func (t *bedrockTranslation) system(m *chatMessage, at string) *exchange.Fault {
 	return fault
 }
 
-// something refuses a request that nothing is left of but a system prompt, as the API would.
-func (t *bedrockTranslation) something() *exchange.Fault {
-	if len(t.out.Messages) == 0 {
-		return malformed("messages", "more than the system's for this target, with a user's message that says something")
-	}
-	return nil
-}
-
 func (t *bedrockTranslation) add(role string, blocks []bedrockBlock) {
 	if len(blocks) == 0 {
 		return
@@ -133,25 +122,17 @@ func (t *bedrockTranslation) answered(m *chatMessage, at string) ([]bedrockBlock
 	if len(m.Images) > 0 {
 		t.losses.lose(at + ".images")
 	}
-	for k, call := range m.ToolCalls {
-		where := fmt.Sprintf("%s.tool_calls[%d]", at, k)
-		if call.Type != "" && call.Type != "function" {
-			t.losses.lose(where + ".type")
-			continue
-		}
-		input := json.RawMessage(strings.TrimSpace(call.Function.Arguments))
-		if len(input) == 0 {
-			input = json.RawMessage("{}")
-		}
-		if input[0] != '{' || !json.Valid(input) {
-			return nil, malformed(where+".function.arguments", "a JSON object in a string for this target")
-		}
+	calls, fault := t.losses.functions(m, at)
+	if fault != nil {
+		return nil, fault
+	}
+	for _, call := range calls {
 		if !t.known[call.Function.Name] {
 			t.known[call.Function.Name] = true
 			t.called = append(t.called, call.Function.Name)
 		}
-		t.losses.beside(call.Native, where, true)
-		blocks = append(blocks, bedrockBlock{ToolUse: &bedrockToolUse{plainID(call.ID), call.Function.Name, input}})
+		t.losses.beside(call.Native, call.at, true)
+		blocks = append(blocks, bedrockBlock{ToolUse: &bedrockToolUse{plainID(call.ID), call.Function.Name, call.object}})
 	}
 	return blocks, nil
 }
@@ -262,11 +243,7 @@ func (t *bedrockTranslation) part(p *chatPart, at string) (*bedrockBlock, *excha
 		}
 		t.losses.lose(at + ".image_url") // what lies on the web it does not fetch
 	case p.Type == "file" && p.File != nil && p.File.Data != "":
-		from, ok := dataSource(p.File.Data)
-		if !ok {
-			from = &source{Type: "base64", MediaType: "application/pdf", Data: p.File.Data}
-		}
-		if media, ok := from.bedrock(); ok {
+		if media, ok := p.File.data().bedrock(); ok {
 			t.documents++
 			media.Name = documentName(p.File.Name, t.documents)
 			return &bedrockBlock{Document: media}, nil

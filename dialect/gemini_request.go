@@ -24,10 +24,13 @@ func geminiRequest(body []byte, o Options) ([]byte, []string, *exchange.Fault) {
 		Seed: t.take("seed"), PresencePenalty: t.take("presence_penalty"), FrequencyPenalty: t.take("frequency_penalty"),
 	}
 	t.out.Config = &t.config
-	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.google, t.rest, t.losses.fault, t.something} {
+	for _, step := range []func() *exchange.Fault{t.unwrap, t.messages, t.tools, t.sampling, t.format, t.reasoning, t.google, t.rest, t.losses.fault} {
 		if fault := step(); fault != nil {
 			return nil, nil, fault
 		}
+	}
+	if fault := something(len(t.out.Contents)); fault != nil {
+		return nil, nil, fault
 	}
 	out, err := encoded(&t.out)
 	if err != nil {
@@ -59,21 +62,15 @@ func (t *geminiTranslation) messages() *exchange.Fault {
 	for i := range t.in.Messages {
 		m := &t.in.Messages[i]
 		at := fmt.Sprintf("messages[%d]", i)
-		if m.Name != "" && m.Role != "tool" {
-			t.losses.lose(at + ".name")
+		fault := t.losses.message(m, at)
+		if fault != nil {
+			return fault
 		}
 		if m.Native != nil && m.Role != "tool" {
 			t.losses.besideMessage(m, at)
 		}
-		if len(m.Audio) > 0 && string(m.Audio) != "null" {
-			t.losses.lose(at + ".audio")
-		}
-		if m.FunctionCall != nil && string(m.FunctionCall) != "null" {
-			return malformed(at+".function_call", "sent as tool_calls: the old form is not carried over to this target")
-		}
 		role := "user"
 		var parts []geminiPart
-		var fault *exchange.Fault
 		switch m.Role {
 		case "system", "developer":
 			if parts, fault = t.content(m, at); fault == nil && len(parts) > 0 {
@@ -97,14 +94,6 @@ func (t *geminiTranslation) messages() *exchange.Fault {
 			return fault
 		}
 		t.add(role, parts)
-	}
-	return nil
-}
-
-// something refuses a request that nothing is left of but a system prompt, as the API would.
-func (t *geminiTranslation) something() *exchange.Fault {
-	if len(t.out.Contents) == 0 {
-		return malformed("messages", "more than the system's for this target, with a user's message that says something")
 	}
 	return nil
 }
@@ -152,25 +141,17 @@ func (t *geminiTranslation) answered(m *chatMessage, at string) ([]geminiPart, *
 		parts[len(parts)-1].Signature = mark
 	}
 	signed := slices.ContainsFunc(m.ToolCalls, func(c chatCall) bool { return c.Extra.signature() != "" })
-	for k, call := range m.ToolCalls {
-		where := fmt.Sprintf("%s.tool_calls[%d]", at, k)
-		if call.Type != "" && call.Type != "function" {
-			t.losses.lose(where + ".type")
-			continue
-		}
-		args := json.RawMessage(strings.TrimSpace(call.Function.Arguments))
-		if len(args) == 0 {
-			args = json.RawMessage("{}")
-		}
-		if args[0] != '{' || !json.Valid(args) {
-			return nil, malformed(where+".function.arguments", "a JSON object in a string for this target")
-		}
+	calls, fault := t.losses.functions(m, at)
+	if fault != nil {
+		return nil, fault
+	}
+	for k, call := range calls {
 		t.names[call.ID] = call.Function.Name
-		part := geminiPart{Call: &geminiCall{ID: ownID(call.ID), Name: call.Function.Name, Args: args}, Signature: call.Extra.signature()}
+		part := geminiPart{Call: &geminiCall{ID: ownID(call.ID), Name: call.Function.Name, Args: call.object}, Signature: call.Extra.signature()}
 		if k == 0 && !signed && thinksByLevel(t.in.Model) {
 			part.Signature = unsigned
 		}
-		parts = append(parts, t.extend(part, call.Native, where, true))
+		parts = append(parts, t.extend(part, call.Native, call.at, true))
 	}
 	return parts, nil
 }
@@ -278,12 +259,8 @@ func (t *geminiTranslation) part(p *chatPart, at string) (*geminiPart, *exchange
 		}
 		return part, nil
 	case p.Type == "file" && p.File != nil && p.File.Data != "":
-		from, ok := dataSource(p.File.Data)
-		if !ok {
-			from = &source{Type: "base64", MediaType: "application/pdf", Data: p.File.Data}
-		}
 		t.noteName(p)
-		return from.gemini(), nil
+		return p.File.data().gemini(), nil
 	case p.Type == "file" && p.File != nil && strings.Contains(p.File.ID, "://"): // of Google's own files
 		return (&source{URL: p.File.ID}).gemini(), nil
 	case p.Type == "file" && p.File != nil && p.File.URL != "":
