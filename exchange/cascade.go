@@ -1,6 +1,10 @@
 package exchange
 
 import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
 	"time"
 
 	"bursar/pricing"
@@ -24,6 +28,20 @@ type Cascade struct {
 	Confidence float64       // of certificates
 	Valid      time.Duration // how long one holds
 	Shadow     float64       // share of the route's requests that both models answer
+}
+
+// Digest tells cascades apart by the models and checks that their samples are of: samples of others say nothing of it.
+func (k *Cascade) Digest() string {
+	h := fnv.New64a()
+	for _, targets := range [][]*Candidate{k.Own, k.Ask, k.To} {
+		for _, c := range targets {
+			_, _ = h.Write([]byte(c.Target + "\n")) // a hash does not fail
+		}
+		_, _ = h.Write([]byte("\n"))
+	}
+	checks := slices.Sorted(slices.Values(k.Checks))
+	_, _ = h.Write([]byte(strings.Join(checks, ",")))
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // Instead is who answers a request whose answer fails its checks.

@@ -2,10 +2,6 @@ package proxy
 
 import (
 	"context"
-	"fmt"
-	"hash/fnv"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -153,20 +149,6 @@ func (g *generation) cascade(route string) *exchange.Cascade {
 		}
 	}
 	return nil
-}
-
-// digestOf tells cascades apart by the models and checks that their samples are of: samples of others say nothing of it.
-func digestOf(k *exchange.Cascade) string {
-	h := fnv.New64a()
-	for _, targets := range [][]*exchange.Candidate{k.Own, k.Ask, k.To} {
-		for _, c := range targets {
-			_, _ = h.Write([]byte(c.Target + "\n")) // a hash does not fail
-		}
-		_, _ = h.Write([]byte("\n"))
-	}
-	checks := slices.Sorted(slices.Values(k.Checks))
-	_, _ = h.Write([]byte(strings.Join(checks, ",")))
-	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // CertificateStanding is how a route stands with a team, for operators.

@@ -78,7 +78,7 @@ func (s *Server) Use(p *policy.Policy) error {
 			if err != nil {
 				return fmt.Errorf("route %q: %w", r.Name, err)
 			}
-			g.checks[k], g.digests[k] = set, digestOf(k)
+			g.checks[k], g.digests[k] = set, k.Digest()
 			g.samples = g.samples || k.Shadow > 0
 		}
 		g.asksBudget = g.asksBudget || r.When.AsksBudget()

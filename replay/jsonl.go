@@ -37,6 +37,9 @@ type line struct {
 	Conversation string            `json:"conversation,omitempty"` // in hex
 	LastModel    string            `json:"last_model,omitempty"`
 	LastTarget   string            `json:"last_target,omitempty"`
+	LastCached   int64             `json:"last_cached,omitempty"` // prompt tokens that its provider has in its cache
+	LastOutput   int64             `json:"last_output,omitempty"`
+	Certified    []string          `json:"certified,omitempty"` // routes
 	CacheKey     string            `json:"cache_key,omitempty"` // in hex
 
 	Rule     string      `json:"rule,omitempty"`
@@ -49,6 +52,33 @@ type line struct {
 	Took     int64       `json:"took_ns,omitempty"` // nanoseconds
 	Cost     json.Number `json:"cost_usd"`
 	Baseline json.Number `json:"baseline_usd,omitempty"`
+	Beside   json.Number `json:"beside_usd,omitempty"` // of the house's own calls for it
+	Cascade  *triedLine  `json:"cascade,omitempty"`
+	Sample   *sampleLine `json:"sample,omitempty"`
+}
+
+// triedLine is a Tried.
+type triedLine struct {
+	Word   exchange.CascadeWord `json:"result"`
+	Failed string               `json:"failed,omitempty"`
+	Cheap  string               `json:"cheap,omitempty"`
+	Cost   pricing.Nano         `json:"cheap_nano,omitempty"`
+	Second pricing.Nano         `json:"second_nano,omitempty"`
+}
+
+// sampleLine is a Sample.
+type sampleLine struct {
+	Terms       string       `json:"terms"`
+	Cheap       string       `json:"cheap,omitempty"`
+	Other       string       `json:"other,omitempty"`
+	Served      bool         `json:"served_cheap,omitempty"`
+	Passed      bool         `json:"passed,omitempty"`
+	Score       float64      `json:"cheap_score"`
+	OtherScore  float64      `json:"other_score"`
+	Unsettled   bool         `json:"unsettled,omitempty"`
+	CheapCost   pricing.Nano `json:"cheap_nano,omitempty"`
+	SecondCost  pricing.Nano `json:"second_nano,omitempty"`
+	PremiumCost pricing.Nano `json:"other_nano,omitempty"`
 }
 
 type usageLine struct {
@@ -72,11 +102,23 @@ func Write(to io.Writer, r *Record) error {
 	l := line{
 		Time: f.At.UTC(), Team: f.Team, Project: f.Project, Key: f.Key, User: f.User, Model: f.Model, Stream: f.Stream, Tools: f.Tools,
 		Images: f.Images, Turns: f.Turns, PromptTokens: f.PromptTokens, MaxOutput: f.MaxOutput, BudgetUsed: f.BudgetUsed, Pinned: f.Pinned,
-		Conversation: hexOf(f.Conversation), LastModel: f.Sticky.Model, LastTarget: f.Sticky.Target, CacheKey: hexOf(r.Key),
+		Conversation: hexOf(f.Conversation), LastModel: f.Sticky.Model, LastTarget: f.Sticky.Target,
+		LastCached: f.Sticky.Warm, LastOutput: f.Sticky.Output, Certified: f.Certified, CacheKey: hexOf(r.Key),
 		Rule: r.Rule, Tier: r.Model, Target: r.Target, Refused: r.Refused, Hit: r.Hit, Trimmed: r.Trimmed, Took: int64(r.Took),
 		Cost: json.Number(r.Cost.Dollars()), Baseline: json.Number(r.Baseline.Dollars()),
 	}
 	l.Estimated = f.PromptMethod == exchange.MethodEstimate
+	if r.Beside != 0 {
+		l.Beside = json.Number(r.Beside.Dollars())
+	}
+	if r.Tried != nil {
+		t := triedLine(*r.Tried)
+		l.Cascade = &t
+	}
+	if r.Sample != nil {
+		s := sampleLine(*r.Sample)
+		l.Sample = &s
+	}
 	if f.N != 1 {
 		l.N = f.N
 	}
@@ -140,7 +182,7 @@ func parseLine(text []byte) (Record, error) {
 		Facts: exchange.Facts{
 			At: l.Time, Team: l.Team, Project: l.Project, Key: l.Key, User: l.User, Model: l.Model, Stream: l.Stream, Tools: l.Tools,
 			Images: l.Images, Turns: l.Turns, N: max(1, l.N), PromptTokens: l.PromptTokens, MaxOutput: l.MaxOutput, BudgetUsed: l.BudgetUsed,
-			Pinned: l.Pinned, Sticky: exchange.Sticky{Model: l.LastModel, Target: l.LastTarget},
+			Pinned: l.Pinned, Sticky: exchange.Sticky{Model: l.LastModel, Target: l.LastTarget, Warm: l.LastCached, Output: l.LastOutput}, Certified: l.Certified,
 		},
 		Rule: l.Rule, Model: l.Tier, Target: l.Target, Refused: l.Refused, Hit: l.Hit, Trimmed: l.Trimmed, Took: time.Duration(l.Took),
 	}
@@ -152,6 +194,14 @@ func parseLine(text []byte) (Record, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.Tags)) {
 		r.Facts.Tags = append(r.Facts.Tags, exchange.Tag{Name: name, Value: l.Tags[name]})
+	}
+	if l.Cascade != nil {
+		t := Tried(*l.Cascade)
+		r.Tried = &t
+	}
+	if l.Sample != nil {
+		s := Sample(*l.Sample)
+		r.Sample = &s
 	}
 	if l.Usage != nil {
 		r.Usage = pricing.Usage(*l.Usage)
@@ -171,7 +221,7 @@ func parseLine(text []byte) (Record, error) {
 	for _, part := range []struct {
 		text json.Number
 		into *pricing.Nano
-	}{{l.Cost, &r.Cost}, {l.Baseline, &r.Baseline}} {
+	}{{l.Cost, &r.Cost}, {l.Baseline, &r.Baseline}, {l.Beside, &r.Beside}} {
 		if part.text == "" {
 			continue
 		}

@@ -74,7 +74,11 @@ func (p *Prices) Idle(targets []string) []string {
 
 // Cost is the candidate's price for a usage, with the changes.
 func (p *Prices) Cost(c *exchange.Candidate, u *pricing.Usage, at time.Time) pricing.Nano {
-	cost := c.Price.Cost(u, at)
+	return p.change(c, c.Price.Cost(u, at))
+}
+
+// change is what a cost at a candidate's price becomes.
+func (p *Prices) change(c *exchange.Candidate, cost pricing.Nano) pricing.Nano {
 	if len(p.changes) == 0 {
 		return cost
 	}

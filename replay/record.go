@@ -25,6 +25,10 @@ type Record struct {
 	Rule, Model, Target string
 	Refused, Hit        bool
 	Cost, Baseline      pricing.Nano
+	Beside              pricing.Nano // what calls of the house's own for it have cost; they are in no Cost
+
+	Tried  *Tried  // nil if no cascade has looked at its answer
+	Sample *Sample // nil if it is none
 }
 
 // answered tells whether the record knows how long the answer was.
@@ -61,8 +65,24 @@ func FromRow(row *ledger.Row) (r Record, ok bool, err error) {
 		r.Model = row.Target
 	}
 	recorded.Restore(&r.Facts)
+	r.Tried = triedBy(&recorded, row)
 	if recorded.Certified {
 		r.Facts.Certified = []string{row.Rule}
 	}
 	return r, true, nil
+}
+
+// triedBy is what a request's own row tells of its cascade, nil if it had none.
+func triedBy(recorded *exchange.Recorded, row *ledger.Row) *Tried {
+	if recorded.Cascade == exchange.CascadeNone {
+		return nil
+	}
+	t := &Tried{Word: recorded.Cascade, Cheap: row.Target}
+	if n := len(recorded.Beside); n > 0 { // else the cheap answer has a row of its own
+		last := recorded.Beside[n-1]
+		t.Cheap, t.Cost, t.Failed = last.Target, last.Cost, last.Why
+	} else if t.Word == exchange.CascadeEscalated {
+		t.Cheap = ""
+	}
+	return t
 }

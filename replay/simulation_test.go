@@ -57,7 +57,7 @@ func asked(team string, after time.Duration) *Record {
 }
 
 func TestRun(t *testing.T) {
-	s := New(parse(t, rules), Prices{})
+	s := New(parse(t, rules), Prices{}, NewKnown())
 	if got := s.Run(asked("c", 0)); got.Cost != 2_000_000 || got.Model != "premium" || got.Rule != "rest" || got.Saved.Sum() != 0 {
 		t.Errorf("as it was: %+v", got)
 	}
@@ -92,7 +92,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestHits(t *testing.T) {
-	s := New(parse(t, rules), Prices{})
+	s := New(parse(t, rules), Prices{}, NewKnown())
 	ask := func(after, took time.Duration, hit bool) Result {
 		r := asked("c", after)
 		r.Key, r.Took, r.Hit = 7, took, hit
@@ -115,7 +115,7 @@ func TestHits(t *testing.T) {
 	if got := s.Run(before); !got.Hit {
 		t.Errorf("a hit of an answer from before the replay: %+v", got)
 	}
-	off := New(parse(t, strings.Replace(rules, "cache: { exact: { ttl: 1h } }", "", 1)), Prices{})
+	off := New(parse(t, strings.Replace(rules, "cache: { exact: { ttl: 1h } }", "", 1)), Prices{}, NewKnown())
 	if got := off.Run(before); got.Hit || got.Cost != 2_000_000 {
 		t.Errorf("without a cache: %+v", got)
 	}
@@ -123,7 +123,7 @@ func TestHits(t *testing.T) {
 
 // TestSwitchLosesPromptCache: what another provider had cached is paid in full.
 func TestSwitchLosesPromptCache(t *testing.T) {
-	s := New(parse(t, rules), Prices{})
+	s := New(parse(t, rules), Prices{}, NewKnown())
 	r := asked("c", 0)
 	r.Usage = pricing.Usage{Input: 20, CacheRead: 80, Output: 50}
 	if got := s.Run(r); got.Cost != 20*10_000+80*1_000+50*20_000 {
@@ -136,7 +136,7 @@ func TestSwitchLosesPromptCache(t *testing.T) {
 }
 
 func TestCapCutsAnswers(t *testing.T) {
-	s := New(parse(t, strings.Replace(rules, "default_max_tokens: 100", "default_max_tokens: 30", 1)), Prices{})
+	s := New(parse(t, strings.Replace(rules, "default_max_tokens: 100", "default_max_tokens: 30", 1)), Prices{}, NewKnown())
 	if got := s.Run(asked("c", 0)); !got.Cut || got.Cap != 30 || got.Cost != 100*10_000+30*20_000 {
 		t.Errorf("%+v", got)
 	}
@@ -146,7 +146,7 @@ func TestCapCutsAnswers(t *testing.T) {
 func TestReplayHolds(t *testing.T) {
 	p := parse(t, rules)
 	rapid.Check(t, func(t *rapid.T) {
-		s, sum := New(p, Prices{}), NewSummary(p, Prices{}, true)
+		s, sum := New(p, Prices{}, NewKnown()), NewSummary(p, Prices{}, true)
 		spent := map[string]pricing.Nano{}
 		at := time.Duration(0)
 		for range rapid.IntRange(1, 60).Draw(t, "requests") {
@@ -167,7 +167,7 @@ func TestReplayHolds(t *testing.T) {
 				t.Fatalf("%+v costs", now)
 			}
 			spent[r.Facts.Team+r.Facts.At.Format(time.DateOnly)] += now.Cost
-			before := AsRecorded(r)
+			before := AsRecorded(r, p)
 			sum.Add(r, &before, &now)
 		}
 		for day, amount := range spent {
@@ -260,7 +260,7 @@ func TestPrices(t *testing.T) {
 }
 
 func BenchmarkRun(b *testing.B) {
-	s := New(parse(b, rules), Prices{})
+	s := New(parse(b, rules), Prices{}, NewKnown())
 	records := make([]Record, 10_000)
 	for i := range records {
 		r := asked([]string{"a", "b", "c"}[i%3], time.Duration(i)*time.Second)

@@ -19,6 +19,11 @@ type Summary struct {
 	Observed map[string]int64
 	Changes  map[Change]*Sums // what is decided otherwise, and for whom
 
+	Cascades               map[string]*CascadeSums // by route, under the new policy
+	Quality, QualityBefore Quality
+	Kept                   int64        // requests of conversations that stay, as moving costs more than it saves
+	NotMoved               pricing.Nano // and what that saves
+
 	First, Last time.Time
 	baselines   *baselines
 }
@@ -54,7 +59,7 @@ const (
 
 // NewSummary returns one that has seen nothing. The policy is the new one; its baselines are added up beside it if asked for.
 func NewSummary(p *policy.Policy, prices Prices, withBaselines bool) *Summary {
-	s := &Summary{Teams: map[string]*Sums{}, Rules: map[string]*Share{}, Tiers: map[string]*Share{}, Observed: map[string]int64{}, Changes: map[Change]*Sums{}}
+	s := &Summary{Teams: map[string]*Sums{}, Rules: map[string]*Share{}, Tiers: map[string]*Share{}, Observed: map[string]int64{}, Changes: map[Change]*Sums{}, Cascades: map[string]*CascadeSums{}}
 	if withBaselines {
 		s.baselines = newBaselines(p, prices)
 	}
@@ -87,6 +92,20 @@ func (s *Summary) Add(r *Record, before, now *Result) {
 		tally(s.Tiers, "", 0)
 	} else {
 		tally(s.Tiers, now.Model, now.Cost)
+	}
+	if now.Checked.Route != "" {
+		sums := s.Cascades[now.Checked.Route]
+		if sums == nil {
+			sums = &CascadeSums{}
+			s.Cascades[now.Checked.Route] = sums
+		}
+		sums.add(&now.Checked)
+	}
+	s.Quality.add(r, now)
+	s.QualityBefore.add(r, before)
+	if now.Kept {
+		s.Kept++
+		s.NotMoved += now.NotMoved
 	}
 	for _, rule := range now.Observed {
 		s.Observed[rule]++
@@ -142,7 +161,18 @@ func tally(shares map[string]*Share, name string, cost pricing.Nano) {
 	share.Spend += cost
 }
 
-// AsRecorded is what came of a request in the past, as a Result.
-func AsRecorded(r *Record) Result {
-	return Result{Rule: r.Rule, Model: r.Model, Target: r.Target, Refused: r.Refused, Hit: r.Hit, Cost: r.Cost, Baseline: r.Baseline}
+// AsRecorded is what came of a request in the past, as a Result. The policy says what counts as premium.
+func AsRecorded(r *Record, p *policy.Policy) Result {
+	result := Result{
+		Rule: r.Rule, Model: r.Model, Target: r.Target, Refused: r.Refused, Hit: r.Hit, Cost: r.Cost + r.Beside, Baseline: r.Baseline,
+	}
+	result.Judged = judge(p, r, &result, "")
+	if s := r.Sample; s != nil && !s.Unsettled { // what the client got is known, whatever the policy calls it
+		j := &result.Judged
+		j.Known, j.Same, j.Got, j.Of = true, !s.Served, s.OtherScore, s.OtherScore
+		if s.Served {
+			j.Got = s.Score
+		}
+	}
+	return result
 }

@@ -42,7 +42,7 @@ func routersOf(ctx context.Context, from books, p *policy.Policy, filter ledger.
 		}
 		r.requests++
 		r.spend += row.Cost
-		now := replay.AsRecorded(&record)
+		now := replay.AsRecorded(&record, p)
 		sums.Add(&record, &now, &now)
 		return nil
 	})

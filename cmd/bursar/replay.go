@@ -95,6 +95,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 type replaying struct {
 	policy, other *policy.Policy // other is nil without -against
 	now, before   *replay.Simulation
+	known         *replay.Known
 	summary       *replay.Summary
 	since, warm   time.Time // requests before warm are not even needed for budget windows
 
@@ -114,13 +115,14 @@ func (o *replayOptions) start(since time.Time) (*replaying, error) {
 	if r.policy, err = policy.LoadWithKeys(o.policies); err != nil {
 		return nil, whichPolicies(err)
 	}
-	r.now = replay.New(r.policy, o.whatIf.prices)
+	r.known = replay.NewKnown()
+	r.now = replay.New(r.policy, o.whatIf.prices, r.known)
 	targets := targetsOf(r.policy)
 	if o.against != "" {
 		if r.other, err = policy.LoadWithKeys(o.against); err != nil {
 			return nil, err
 		}
-		r.before = replay.New(r.other, o.whatIf.prices)
+		r.before = replay.New(r.other, o.whatIf.prices, r.known)
 		targets = append(targets, targetsOf(r.other)...)
 	}
 	if idle := o.whatIf.prices.Idle(targets); len(idle) > 0 {
@@ -154,15 +156,17 @@ func targetsOf(p *policy.Policy) []string {
 	return all
 }
 
+// read goes over the records twice: what came of cascades, and what was said of answers, stands in rows that are later than the requests it is of.
 func (r *replaying) read(ctx context.Context, from string) error {
 	if info, err := os.Stat(from); err == nil && !info.IsDir() {
-		file, err := os.Open(from)
-		if err != nil {
-			return err
+		learn := func(record *replay.Record) error {
+			r.known.Learn(record)
+			return nil
 		}
-		defer file.Close()
-		if err := replay.Read(file, r.take); err != nil {
-			return fmt.Errorf("%s, %w", from, err)
+		for _, do := range []func(*replay.Record) error{learn, r.take} {
+			if err := readFile(from, do); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -171,19 +175,41 @@ func (r *replaying) read(ctx context.Context, from string) error {
 		return err
 	}
 	defer reader.Close()
-	return reader.Rows(ctx, ledger.Filter{From: r.warm}, func(row *ledger.Row) error {
-		record, ok, err := replay.FromRow(row)
-		switch {
-		case err != nil:
-			return err
-		case !ok:
+	filter := ledger.Filter{From: r.warm}
+	if err := reader.Rows(ctx, filter, r.known.Row); err != nil {
+		return err
+	}
+	r.known.Settle()
+	return reader.Rows(ctx, filter, r.takeRow)
+}
+
+func readFile(path string, do func(*replay.Record) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := replay.Read(file, do); err != nil {
+		return fmt.Errorf("%s, %w", path, err)
+	}
+	return nil
+}
+
+func (r *replaying) takeRow(row *ledger.Row) error {
+	record, ok, err := replay.FromRow(row)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		if row.Kind != ledger.KindAside && row.Kind != ledger.KindLabel {
 			r.skipped++
-			return nil
-		case row.Facts == "":
-			r.bare++
 		}
-		return r.take(&record)
-	})
+		return nil
+	case row.Facts == "":
+		r.bare++
+	}
+	r.known.Join(row.ID, &record)
+	return r.take(&record)
 }
 
 // replayBatch is how many records are decided at a time: enough that looking at the clock costs nothing.
@@ -217,7 +243,7 @@ func (r *replaying) decide() {
 	r.decided += int64(len(r.batch))
 	for i := range r.batch {
 		record := &r.batch[i]
-		before := replay.AsRecorded(record)
+		before := replay.AsRecorded(record, r.policy)
 		if r.before != nil {
 			before = r.before.Run(record)
 		}

@@ -50,6 +50,8 @@ func (r *replaying) print(to io.Writer) error {
 			fmt.Fprintf(w, "%s\t$%s\t\n", exchange.Lever(lever), cents(saved))
 		}
 	}
+	r.printCascades(w)
+	r.printQuality(w, before)
 	r.printChanges(w)
 	if len(r.summary.Observed) > 0 {
 		fmt.Fprintf(w, "\nobserved rule\twould have decided\t\n")
@@ -111,7 +113,9 @@ func (r *replaying) changes() []replay.Change {
 func (r *replaying) footnotes() string {
 	var b strings.Builder
 	t := &r.summary.Total
-	fmt.Fprintf(&b, "\nAnswers are taken to be as long as the recorded ones, whichever model gives them; nothing is said here of their quality.\n")
+	fmt.Fprintf(&b, "\nAnswers are taken to be as long as the recorded ones, whichever model gives them.\n")
+	r.cascadeNotes(&b)
+	r.qualityNotes(&b)
 	if t.Guessed > 0 {
 		fmt.Fprintf(&b, "%d requests were never answered; their answers are taken to be as long as the others on average.\n", t.Guessed)
 	}
@@ -169,13 +173,31 @@ type sumsJSON struct {
 	Guessed  int64                  `json:"answers_guessed"`
 	Baseline json.Number            `json:"baseline_usd"`
 	Saved    map[string]json.Number `json:"saved_usd"`
+	qualityJSON
+	Before qualityJSON `json:"recorded_quality"` // as recorded, or of the policy that is compared with
 }
 
-func toJSON(s *replay.Sums) sumsJSON {
+// qualityJSON is an estimate of how much of the premium model's quality is kept. Quality and its bound are null where nothing is known.
+type qualityJSON struct {
+	Quality *float64 `json:"quality"`
+	Lower95 *float64 `json:"quality_lower95"`
+	Samples int      `json:"quality_n"`
+	Unknown int64    `json:"quality_unknown_requests"`
+}
+
+func qualityOf(e replay.Estimate) qualityJSON {
+	out := qualityJSON{Samples: e.Samples, Unknown: e.Unknown}
+	if e.Requests > 0 {
+		out.Quality, out.Lower95 = &e.Share, &e.Lower95
+	}
+	return out
+}
+
+func (r *replaying) toJSON(s *replay.Sums, team string) sumsJSON {
 	out := sumsJSON{
 		Requests: s.Requests, Recorded: dollars(s.Before), Spend: dollars(s.Spend), DeniedIn: s.DeniedBefore, Denied: s.Denied,
 		HitsIn: s.HitsBefore, Hits: s.Hits, Changed: s.Changed, Cut: s.Cut, Guessed: s.Guessed, Baseline: dollars(s.Baseline),
-		Saved: map[string]json.Number{},
+		Saved: map[string]json.Number{}, qualityJSON: qualityOf(r.summary.Quality.Estimate(team)), Before: qualityOf(r.summary.QualityBefore.Estimate(team)),
 	}
 	for lever, saved := range s.Saved {
 		out.Saved[exchange.Lever(lever).String()] = dollars(saved)
@@ -206,18 +228,25 @@ func (r *replaying) printJSON(to io.Writer) error {
 		Rules     map[string]shareJSON   `json:"rules"`
 		Models    map[string]shareJSON   `json:"models"`
 		Observed  map[string]int64       `json:"observed,omitempty"`
+		Cascades  map[string]cascadeJSON `json:"cascades,omitempty"`
+		Kept      int64                  `json:"kept_from_switching"` // conversations' turns that stay, as moving costs more than it saves
+		NotMoved  json.Number            `json:"kept_from_switching_saved_usd"`
 		Changes   []change               `json:"changes"`
 		Baselines map[string]json.Number `json:"simple_routers_usd"`
 		Rate      int64                  `json:"decisions_per_second"`
 	}{
-		sumsJSON: toJSON(&r.summary.Total), Policies: r.policy.File, WhatIf: r.whatIf, Teams: map[string]sumsJSON{}, Rules: map[string]shareJSON{},
+		sumsJSON: r.toJSON(&r.summary.Total, ""), Policies: r.policy.File, WhatIf: r.whatIf, Teams: map[string]sumsJSON{}, Rules: map[string]shareJSON{},
 		Models: map[string]shareJSON{}, Observed: r.summary.Observed, Changes: []change{}, Baselines: map[string]json.Number{},
+		Cascades: map[string]cascadeJSON{}, Kept: r.summary.Kept, NotMoved: dollars(r.summary.NotMoved),
+	}
+	for name, s := range r.summary.Cascades {
+		out.Cascades[name] = cascadeToJSON(s)
 	}
 	if r.other != nil {
 		out.Against = r.other.File
 	}
 	for name, s := range r.summary.Teams {
-		out.Teams[name] = toJSON(s)
+		out.Teams[name] = r.toJSON(s, name)
 	}
 	for name, s := range r.summary.Rules {
 		out.Rules[name] = shareJSON{s.Requests, dollars(s.Spend)}

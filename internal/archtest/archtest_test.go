@@ -38,7 +38,7 @@ var table = map[string]room{
 	"budget":            {ours: []string{"exchange", "pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
 	"ledger":            {ours: []string{"exchange", "pricing"}, others: []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5"}},
 	"events":            {ours: []string{"pricing"}, others: []string{"github.com/redis/go-redis/v9"}},
-	"replay":            {ours: []string{"exchange", "pricing", "policy", "router", "budget", "ledger"}},
+	"replay":            {ours: []string{"exchange", "pricing", "policy", "router", "router/certify", "router/samples", "budget", "ledger"}},
 	"dialect":           {ours: []string{"exchange"}},
 	"providers":         {ours: []string{"exchange", "pricing", "internal/jsonspan", "dialect"}, others: []string{"github.com/valyala/fasthttp", "github.com/aws/aws-sdk-go-v2/aws"}},
 	"proxy":             {ours: []string{"internal/runaway", "exchange", "pricing", "tokens", "prompt", "policy", "router", "router/certify", "router/samples", "router/verify", "keys", "cache", "cache/embed", "cache/opinion", "cache/semantic", "budget", "ledger", "dialect", "providers", "proxy/origin"}, others: []string{"github.com/valyala/fasthttp"}},

@@ -96,6 +96,18 @@ func (p *Pair) scores(cheap, other tally) (c, o float64, settled bool) {
 	}
 }
 
+// Judge is what the answers of a pair are worth by the scores that each has got. Settled is false if somebody may yet judge it.
+func (p *Pair) Judge(cheap, other []float64) (c, o float64, settled bool) {
+	return p.scores(tallyOf(cheap), tallyOf(other))
+}
+
+func tallyOf(scores []float64) (t tally) {
+	for _, s := range scores[:min(len(scores), mostScores)] {
+		t.sum, t.n = t.sum+s, t.n+1
+	}
+	return t
+}
+
 // tally is what was said of one answer.
 type tally struct {
 	sum float64
