@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"bursar/router/certify"
 )
 
 func small(t *testing.T) *mix {
@@ -71,5 +73,19 @@ func TestReadMixRefuses(t *testing.T) {
 		if _, err := readMix(path); err == nil {
 			t.Errorf("%s was read", name)
 		}
+	}
+}
+
+// TestHeadroomIsInOrder: whoever knows more saves more, and nothing gets by the oracle.
+func TestHeadroomIsInOrder(t *testing.T) {
+	m := small(t)
+	f, oracleCut := newFrontier(), m.swept(oracle)
+	for i := range 5 {
+		calibration, test := m.halve(uint64(i))
+		f.add(m, test, m.taught(calibration, certify.Shipped()))
+	}
+	steady := f.steady(0)
+	if steady.violated() > 0 || steady.cut() <= 0 || steady.cut() > f.best.cut() || f.best.cut() >= f.free.cut() || f.free.cut() > oracleCut {
+		t.Errorf("steady %.3f, best %.3f, checker free %.3f, oracle %.3f", steady.cut(), f.best.cut(), f.free.cut(), oracleCut)
 	}
 }

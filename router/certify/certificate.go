@@ -75,10 +75,14 @@ func Certify(workloads []*Workload, d Demand) Certificate {
 func promise(workloads []*Workload, weights [][]float64, d Demand, z, threshold float64) (Certificate, bool) {
 	c := Certificate{Threshold: threshold}
 	share := 1 / float64(len(workloads))
-	var lost, apart, together, noise, quality float64
+	var lost, apart, together, noise, quality, seen float64
+	for _, w := range workloads {
+		seen += float64(len(w.traffic))
+	}
 	for k, w := range workloads {
 		n, b := float64(len(w.traffic)), w.beliefs()
 		var kept Shape // the sum of the shapes that are kept, over n
+		var luck float64
 		for i := range w.traffic {
 			if weights[k][i] > threshold {
 				continue
@@ -87,13 +91,14 @@ func promise(workloads []*Workload, weights [][]float64, d Demand, z, threshold 
 			for j, v := range s {
 				kept[j] += v / n
 			}
-			noise += share * w.prior.noise(s) / n
+			luck += w.noiseOf(s) / n
 			c.Kept += share / n
 		}
 		lost += share * b.loss.At(&kept)
 		v := b.loss.Variance(&kept)
 		apart += share * share * v
 		together += share * math.Sqrt(v)
+		noise += share * share * luck * seen / n // the horizon has as many of its answers as the traffic, in proportion
 		quality += share * w.quality()
 		c.Labels += len(w.labels)
 	}

@@ -70,6 +70,26 @@ func TestCertify(t *testing.T) {
 	}
 }
 
+// TestNoiseIsHeard: labels tell how noisy they are; a class without labels has the prior's noise.
+func TestNoiseIsHeard(t *testing.T) {
+	quiet, loud := workload(1, 400, 0.002, 0.3), workload(1, 400, 0.15, 0.3)
+	quiet.beliefs()
+	loud.beliefs()
+	prior := Shipped().Noise
+	if quiet.noise[0] > prior[0]/2 || loud.noise[0] < 0.8*0.15*0.85 || loud.noise[0] > 1.2*0.15*0.85 {
+		t.Errorf("undisputed noise %.3f where one in 500 is wrong, %.3f where one in 7 is; the prior's is %.3f", quiet.noise[0], loud.noise[0], prior[0])
+	}
+	agreed := workload(2, 0, 0, 0)
+	for range 100 {
+		e := Evidence{Cheap: 2000, Checker: 900, Bytes: 400, Agree: true}
+		agreed.See(&e)
+		agreed.Learn(&e, 1, 1, 30_000)
+	}
+	if agreed.beliefs(); math.Abs(agreed.noise[1]-prior[1]) > 1e-12 {
+		t.Errorf("noise of disputed answers without a label: %v, the prior's is %v", agreed.noise[1], prior[1])
+	}
+}
+
 // TestCertificatesHold counts how often a certificate is broken by the workload it was given for.
 func TestCertificatesHold(t *testing.T) {
 	const runs = 120

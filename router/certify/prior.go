@@ -59,10 +59,3 @@ func ParsePrior(src []byte) (*Prior, error) {
 	}
 	return p, nil
 }
-
-func (p *Prior) noise(s *Shape) float64 {
-	if s[1] > 0 {
-		return p.Noise[1]
-	}
-	return p.Noise[0]
-}

@@ -13,6 +13,7 @@ type Workload struct {
 	norms Norms
 	loss  Posterior
 	price Posterior
+	noise [2]float64 // variance of a label's loss around its expectation: undisputed, disputed
 
 	labels   []label
 	traffic  []Shape // the last answers seen, labelled or not, as a ring
@@ -44,6 +45,7 @@ func NewWorkload(prior *Prior) *Workload {
 func (w *Workload) forget() {
 	w.loss, _ = w.prior.Loss.Posterior() // ParsePrior has tried
 	w.price, _ = w.prior.Price.Posterior()
+	w.noise = w.prior.Noise
 	w.believed = nil
 }
 
@@ -91,21 +93,58 @@ func (w *Workload) beliefs() *beliefs {
 		return w.believed
 	}
 	w.forget()
+	shapes := make([]Shape, len(w.labels))
 	var paid float64
 	for i := range w.labels {
+		shapes[i] = w.norms.Shape(&w.labels[i].evidence)
 		paid += float64(w.labels[i].paid)
 	}
 	for i := range w.labels {
-		l := &w.labels[i]
-		s := w.norms.Shape(&l.evidence)
-		w.loss.Learn(&s, l.premium-l.cheap, w.prior.noise(&s))
 		if paid > 0 {
-			w.price.Learn(&s, math.Log(float64(l.paid)*float64(len(w.labels))/paid+priceFloor), w.prior.Haze)
+			w.price.Learn(&shapes[i], math.Log(float64(w.labels[i].paid)*float64(len(w.labels))/paid+priceFloor), w.prior.Haze)
 		}
 	}
-	w.believed = &beliefs{w.loss.Belief(), w.price.Belief()}
+	loss := w.learnLoss(shapes)
+	for range noiseRounds {
+		w.hearNoise(shapes, &loss)
+		loss = w.learnLoss(shapes)
+	}
+	w.believed = &beliefs{loss, w.price.Belief()}
 	return w.believed
 }
+
+// learnLoss works out the belief about losses at the noise that is known.
+func (w *Workload) learnLoss(shapes []Shape) Gaussian {
+	w.loss, _ = w.prior.Loss.Posterior() // ParsePrior has tried
+	for i := range w.labels {
+		l := &w.labels[i]
+		w.loss.Learn(&shapes[i], l.premium-l.cheap, w.noiseOf(&shapes[i]))
+	}
+	return w.loss.Belief()
+}
+
+// Labels tell how noisy they are themselves: grade-school sums that both models get right say more of the loss than exam questions that either
+// guesses. The prior's noise counts for noisePrior labels; after noiseRounds it hardly changes.
+const (
+	noisePrior  = 50
+	noiseRounds = 2
+)
+
+// hearNoise estimates the noise by what the belief leaves unexplained.
+func (w *Workload) hearNoise(shapes []Shape, loss *Gaussian) {
+	squares, count := [2]float64{}, [2]float64{}
+	for i := range w.labels {
+		class := int(shapes[i][1])
+		off := w.labels[i].premium - w.labels[i].cheap - loss.At(&shapes[i])
+		squares[class] += off * off
+		count[class]++
+	}
+	for class, usual := range w.prior.Noise {
+		w.noise[class] = (squares[class] + noisePrior*usual) / (count[class] + noisePrior)
+	}
+}
+
+func (w *Workload) noiseOf(s *Shape) float64 { return w.noise[int(s[1])] }
 
 // quality returns the mean score of the premium model, pulled to usualQuality while there are few labels.
 func (w *Workload) quality() float64 {

@@ -47,10 +47,10 @@ func singles(groups []group, priors map[string]*certify.Prior) (failed, kept flo
 		k, q := trial(priors, []group{g}, labelsOfOne)
 		kept += k / float64(len(groups))
 		if q < target {
-			failed += 1 / float64(len(groups))
+			failed++
 		}
 	}
-	return failed, kept
+	return failed / float64(len(groups)), kept
 }
 
 func mixes(groups []group, priors map[string]*certify.Prior) (failed, kept float64) {
@@ -70,10 +70,10 @@ func mixes(groups []group, priors map[string]*certify.Prior) (failed, kept float
 		k, q := trial(priors, mix, 0)
 		kept += k / many
 		if q < target {
-			failed += 1.0 / many
+			failed++
 		}
 	}
-	return failed, kept
+	return failed / many, kept
 }
 
 func shuffled(g *group, seed uint64) group {
