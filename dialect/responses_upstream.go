@@ -16,6 +16,7 @@ var responsesUpstream = Dialect{
 	Answer:    responsesUpstreamAnswer,
 	Refusal:   responsesUpstreamRefusal,
 	NewStream: func(m Made) Stream { return newResponsesUpstreamStream(m) },
+	Vectors:   &plainVectors,
 }
 
 // upstreamResponse is an answer, or what the events that begin and end a stream tell of it.

@@ -26,6 +26,13 @@ type Vectors struct {
 	Answer func(body []byte, m Made) ([]byte, error)
 }
 
+// plainVectors are OpenAI's own embeddings, where a provider has them beside another API for chats.
+var plainVectors = Vectors{
+	Path:    func(string, string, bool) string { return "/embeddings" },
+	Request: PlainVectors,
+	Answer:  func(body []byte, _ Made) ([]byte, error) { return body, nil },
+}
+
 // embedRequest is a request of OpenAI's embeddings, for texts. InputType is our own member, in Cohere's words: what the vectors are for.
 type embedRequest struct {
 	Model      string          `json:"model"`

@@ -29,6 +29,8 @@ func newEmbedders(t *testing.T) *embedders {
 			_, _ = io.WriteString(w, `{"embeddings":[{"values":[0.10,-2.5]},{"values":[1,2]}]}`)
 		case strings.HasSuffix(r.URL.Path, ":embedContent"):
 			_, _ = io.WriteString(w, `{"embedding":{"values":[0.10]},"new":1.0,"usageMetadata":{"promptTokenCount":50}}`)
+		case r.URL.Path == "/v1/embeddings":
+			_, _ = io.WriteString(w, `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.25]}],"model":"m","usage":{"prompt_tokens":6,"total_tokens":6}}`)
 		case strings.Contains(r.URL.Path, "titan"):
 			_, _ = io.WriteString(w, `{"embedding":[0.5],"inputTextTokenCount":9}`)
 		default:
@@ -53,9 +55,10 @@ func TestVectorsOfOtherDialects(t *testing.T) {
 	h := open(t, plan{sections: cached + `providers:
   google: { dialect: gemini, base_url: "` + up.URL + `" }
   vertex: { dialect: gemini, base_url: "` + up.URL + `/v1/projects/p/locations/l/publishers/google" }
+  openai: { dialect: responses, base_url: "` + up.URL + `/v1" }
   amazon: { dialect: bedrock, base_url: "` + up.URL + `", region: eu-central-1, key_env: CLAUDE_KEY }
-models: { small: { use: google/gemini-embedding-001 }, big: { use: amazon/amazon.titan-embed-text-v2:0 }, cohere: { use: "amazon/cohere.embed-v4:0" }, vertex: { use: vertex/m } }
-prices: { overrides: { google/gemini-embedding-001: { input: 2, output: 0 }, vertex/m: { input: 2, output: 0 }, "amazon/amazon.titan-embed-text-v2:0": { input: 3, output: 0 }, "amazon/cohere.embed-v4:0": { input: 4, output: 0 } } }
+models: { small: { use: google/gemini-embedding-001 }, big: { use: amazon/amazon.titan-embed-text-v2:0 }, cohere: { use: "amazon/cohere.embed-v4:0" }, vertex: { use: vertex/m }, openai: { use: openai/m } }
+prices: { overrides: { openai/m: { input: 5, output: 0 }, google/gemini-embedding-001: { input: 2, output: 0 }, vertex/m: { input: 2, output: 0 }, "amazon/amazon.titan-embed-text-v2:0": { input: 3, output: 0 }, "amazon/cohere.embed-v4:0": { input: 4, output: 0 } } }
 `})
 	f := func(path, body string, status int, sent, answer string, cost int64, method string) {
 		t.Helper()
@@ -82,6 +85,7 @@ prices: { overrides: { google/gemini-embedding-001: { input: 2, output: 0 }, ver
 		`"usage":{"prompt_tokens":11,"total_tokens":11}}`, 11*4000, "reported")
 	f("/v1beta/models/cohere:embedContent", `{"content":{"parts":[{"text":"one"}]},"taskType":"RETRIEVAL_QUERY"}`, 200,
 		`/model/cohere.embed-v4%3A0/invoke {"texts":["one"],"input_type":"search_query","embedding_types":["float"],"truncate":"NONE"}`, `{"embedding":{"values":[0.5]}}`, 11*4000, "reported")
+	f(embed, `{"model":"openai","input":"one","new":1.0}`, 200, `/v1/embeddings {"model":"m","input":"one","new":1.0}`, `"embedding":[0.25]}],"model":"m","usage":{"prompt_tokens":6`, 6*5000, "reported")
 	f("/v1beta/models/big:embedContent", `{"content":{"parts":[{"text":"one"}]},"title":"T"}`, 400, "", "has nothing for `title`", 0, "none")
 	f(embed, `{"model":"big","input":["one","two"]}`, 400, "", "one text for this target", 0, "none")
 	f(embed, `{"model":"vertex","input":"one"}`, 400, "", "unsupported_by_target", 0, "none")
