@@ -59,12 +59,11 @@ func rank(x float32, thresholds []uint32) uint32 {
 	if x != x {
 		return 0
 	}
-	key, from, n := ordered(x), 0, len(thresholds)
+	key, from, n := int64(ordered(x)), 0, len(thresholds)
 	for n > 0 {
 		half := (n + 1) / 2
-		if key > thresholds[from+half-1] {
-			from += half
-		}
+		below := int64(thresholds[from+half-1]) - key
+		from += half & int(below>>63)
 		n -= half
 	}
 	return uint32(from)
