@@ -272,7 +272,8 @@ func (l *liveLab) ask(question string) (served string, err error) {
 	return resp.Header.Get("x-bursar-model"), nil
 }
 
-// costs takes what each question has cost from the ledger: its own row, and that of the second opinion. It ends the gateway first.
+// costs takes what each question has cost from the ledger: its own row, and those of the second opinion (REQUEST-second) and of an answer that failed the checks
+// (REQUEST-tryN). It ends the gateway first.
 func (l *liveLab) costs(rows []*row, got map[*row]paid) error {
 	_ = l.gateway.Process.Signal(os.Interrupt)
 	_ = l.gateway.Wait()
@@ -293,7 +294,8 @@ func (l *liveLab) costs(rows []*row, got map[*row]paid) error {
 		if err := json.Unmarshal(line, &r); err != nil {
 			return err
 		}
-		spent[strings.TrimSuffix(r.ID, "-second")] += float64(r.Cost) / 1e9
+		request, _, _ := strings.Cut(r.ID, "-")
+		spent[request] += float64(r.Cost) / 1e9
 	}
 	for _, r := range rows {
 		p := got[r]
