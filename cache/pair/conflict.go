@@ -19,11 +19,14 @@ const (
 	Roles     // the same names in other roles
 	Swapped   // one word replaced by one that does not mean the same, all else equal
 	TooLong   // longer than the verifier reads
+	Asking    // for a way, a reason, a time or somebody, and the other for another of these
+	Narrowed  // all that the other asks, for something or somebody of whom the other does not speak
 	conflictCount
 )
 
 var conflictNames = [conflictCount]string{
 	"none", "numbers", "identifiers", "negation", "entities", "quotes", "code", "dates", "languages", "script", "opposites", "roles", "swapped", "too_long",
+	"asking", "narrowed",
 }
 
 // String returns the conflict's name.
@@ -66,9 +69,31 @@ func (c *comparison) conflict(f *Features) Conflict {
 		return Entities
 	case f[aroundRole] > 0:
 		return Roles
+	case c.a.asks != c.b.asks && c.a.asks != 0 && c.b.asks != 0:
+		return Asking
 	case f[substitution] > apart:
 		return Swapped
+	case c.narrowed():
+		return Narrowed
 	default:
 		return NoConflict
 	}
+}
+
+// narrowed tells whether one side has all words of content of the other, and after a word with a role one more: for a minor, at night.
+func (c *comparison) narrowed() bool {
+	for side, s := range [2]*Side{c.a, c.b} {
+		if c.unmatchedN[side] == 0 || c.unmatchedN[1-side] > 0 {
+			continue
+		}
+		for i := range s.tokens {
+			if !s.tokens[i].role {
+				continue
+			}
+			if j := s.filler(i); j >= 0 && !c.stems[side][j] && !s.tokens[j].idle {
+				return true
+			}
+		}
+	}
+	return false
 }

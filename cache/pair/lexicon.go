@@ -14,6 +14,9 @@ type word struct {
 	role                     bool // it matters who or what stands after it
 	date, tongue, unit       bool
 	same                     uint64 // what the word stands for, so that "jan" is "january"
+	asks                     uint64 // what a question that begins with it wants to hear, 0 if that is open
+	measure                  bool   // after "how" it asks how much
+	idle                     bool   // after a word with a role it says nothing: in detail
 	number                   uint64 // hash of the digits that the word spells, 0 if none
 }
 
@@ -66,6 +69,9 @@ func newLexicon() *lexicon {
 	each(roles, func(w *word, _ uint64) { w.role = true })
 	each(negations, func(w *word, _ uint64) { w.negation = true })
 	each(questionWords, func(w *word, _ uint64) { w.question = true })
+	each(wishes, func(w *word, same uint64) { w.asks = same })
+	each(measures, func(w *word, _ uint64) { w.measure = true })
+	each(idle, func(w *word, _ uint64) { w.idle = true })
 	each(dateWords, func(w *word, same uint64) { w.date, w.same = true, same })
 	each(tongues, func(w *word, same uint64) { w.tongue, w.same = true, same })
 	each(units, func(w *word, same uint64) { w.unit, w.same = true, same })
@@ -107,6 +113,13 @@ const roles = `from to in on at with about through before after than over under 
 without`
 
 const questionWords = `how what why who when where which whose whom`
+
+// wishes are question words that tell what is asked for. What and which do not, and where to do something is often how to.
+const wishes = `how why when who/whom/whose`
+
+const measures = `many much long often far old big large small high low tall wide deep fast slow soon late early likely expensive heavy`
+
+const idle = `order general detail details short total fact particular advance practice person time case way steps`
 
 const dateWords = `january/jan february/feb march/mar april/apr june/jun july/jul august/aug september/sep/sept october/oct november/nov december/dec
 monday/mon/mondays tuesday/tue/tues/tuesdays wednesday/wed/wednesdays thursday/thu/thurs/thursdays friday/fri/fridays saturday/sat/saturdays

@@ -38,6 +38,13 @@ func TestConflicts(t *testing.T) {
 		{"Write a sort in Python", "Write a sort in Java", Languages},
 		{"How do I get from Oslo to Rome?", "How do I get from Rome to Oslo?", Roles},
 		{"How do I get from Oslo to Rome?", "How do I get to Rome from Oslo?", NoConflict},
+		{"How do I print the report?", "Why should I print the report?", Asking},
+		{"How come I cannot log in?", "Why can I not log in?", NoConflict},
+		{"How often is it cleaned?", "When is it cleaned?", Asking},
+		{"What time does it open?", "When does it open?", NoConflict},
+		{"How do I renew a permit?", "Where can I renew a permit?", NoConflict},
+		{"How do I renew the permit?", "How do I renew the permit for a minor?", Narrowed},
+		{"How do I renew the permit?", "What is the way in which to renew the permit?", NoConflict},
 		{"Как дела?", "How are you?", Script},
 	} {
 		if got := judge(t, c.a, c.b).Conflict; got != c.want {

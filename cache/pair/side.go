@@ -24,6 +24,7 @@ type Side struct {
 	negated int      // negations
 	script  script
 	wh      uint64 // first question word
+	asks    uint64 // what it asks for: a way, a reason, a time, somebody, how much; 0 if it does not tell
 	content int    // tokens that are not stop words
 	weight  float32
 	long    bool // longer than the verifier reads
@@ -41,6 +42,7 @@ type token struct {
 	stop       bool
 	negation   bool
 	role       bool     // a word after which it matters who or what stands
+	idle       bool     // after a role it says nothing
 	entity     bool     // written as a name: a capital inside the sentence, or capitals only
 	digit      bool     // a number, in digits or spelled
 	antonyms   []uint64 // hashes of the stems of its opposites
@@ -76,7 +78,7 @@ func (v *Verifier) ReadWith(text string, vector *embed.Vector, s *Side) {
 	s.text, s.vector = text, *vector
 	s.tokens, s.vectors = s.tokens[:0], s.vectors[:0]
 	s.numbers, s.names, s.dates, s.tongues = s.numbers[:0], s.names[:0], s.dates[:0], s.tongues[:0]
-	s.quotes, s.code, s.negated, s.wh, s.content, s.weight = 0, 0, 0, 0, 0, 0
+	s.quotes, s.code, s.negated, s.wh, s.asks, s.content, s.weight = 0, 0, 0, 0, 0, 0, 0
 	s.scratch = v.embedder.Tokens(s.scratch[:0], text)
 	s.long = len(s.scratch) > maxTokens
 	if s.long {
@@ -102,7 +104,7 @@ func (s *Side) readTokens(v *Verifier) {
 		v.embedder.WordVector(t, s.text, &s.vectors[len(s.vectors)-1])
 		word := v.lexicon.words.look(mix(t.Hash))
 		into.stem = stemOf(t.Text(s.text), t.Hash)
-		into.stop, into.negation, into.role = word.stop, word.negation, word.role
+		into.stop, into.negation, into.role, into.idle = word.stop, word.negation, word.role, word.idle
 		into.antonyms = v.lexicon.opposites.look(into.stem)
 		into.digit = t.Kind == embed.Number || word.number != 0
 		into.entity = t.Kind == embed.Word && !word.stop && s.capital(t, i)
@@ -110,7 +112,7 @@ func (s *Side) readTokens(v *Verifier) {
 			s.negated++
 		}
 		if word.question && s.wh == 0 {
-			s.wh = t.Hash
+			s.wh, s.asks = t.Hash, s.asksFor(v, word, i)
 		}
 		if word.date {
 			s.dates = append(s.dates, word.same)
@@ -128,6 +130,23 @@ func (s *Side) readTokens(v *Verifier) {
 	}
 	s.readNumbers(v)
 }
+
+// asksFor is what a question word asks for. "How come" is why, "how many" how much, and what comes later in the sentence is not looked at.
+func (s *Side) asksFor(v *Verifier, w word, i int) uint64 {
+	if w.asks != hashHow || i+1 >= len(s.scratch) {
+		return w.asks
+	}
+	switch next := mix(s.scratch[i+1].Hash); {
+	case next == hashCome:
+		return hashWhy
+	case v.lexicon.words.look(next).measure:
+		return next
+	default:
+		return w.asks
+	}
+}
+
+var hashHow, hashCome, hashWhy = hashWord("how"), hashWord("come"), hashWord("why")
 
 func (s *Side) word(i int16) string { return s.text[s.tokens[i].start:s.tokens[i].end] }
 

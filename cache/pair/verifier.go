@@ -29,6 +29,12 @@ var loadDefault = sync.OnceValue(func() *Verifier {
 	return &Verifier{embedder: embed.Default(), lexicon: newLexicon(), trees: t.laidOut()}
 })
 
+// Untrained returns a verifier without trees, for those who train them: it reads and measures, and the trees of the program may be of another
+// form.
+func Untrained() *Verifier {
+	return &Verifier{embedder: embed.Default(), lexicon: newLexicon(), trees: &trees{}}
+}
+
 // Judgement is what the verifier says of a pair.
 type Judgement struct {
 	Same     float32  // estimated probability that one answer serves both, among pairs such as it was trained on

@@ -78,7 +78,7 @@ func measure(pairs []labelled, traps, weakly float64) *set {
 		}
 	}
 	s.features = make([]pair.Features, len(s.pairs))
-	verifier := pair.Default()
+	verifier := pair.Untrained()
 	var working sync.WaitGroup
 	workers := runtime.NumCPU()
 	for w := range workers {
