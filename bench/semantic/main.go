@@ -5,6 +5,7 @@
 //	go run ./bench/semantic -traps FILE                            rows {"a","b","label","category"}: what must not be served, and what should
 //	go run ./bench/semantic -generated 5000                        the same with traps and paraphrases made on the spot
 //	go run ./bench/semantic -pairs FILE                            rows {"a","b","label"}: how well the verifier orders pairs
+//	go run ./bench/semantic -opinions FILE                         rows {"a","b","label","sim_te3small"}: what another embedder's cosine adds to what is learned
 //	go run ./bench/semantic -latency -text FILE                    a text of one paragraph a line: times of a scope of a million entries
 //
 // The last line of each is JSON.
@@ -23,10 +24,11 @@ func main() {
 	log.SetFlags(0)
 	streams := flag.String("stream", "", "file of questions with intents; the intent stands for the answer")
 	target := flag.Float64("target", 0.05, "wrong answers per hit that the policy tolerates (max_false_hits)")
-	orders := flag.Int("orders", 10, "random orders of the stream")
+	orders := flag.Int("orders", 10, "random orders of the stream, or of the pairs with opinions")
 	traps := flag.String("traps", "", "file of traps and paraphrases")
 	generated := flag.Int("generated", 0, "how many traps, and as many paraphrases, to make")
 	pairs := flag.String("pairs", "", "file of labelled pairs")
+	opinions := flag.String("opinions", "", "file of labelled pairs with the cosine of another embedder")
 	timings := flag.Bool("latency", false, "measure embedding, lookup and verification: times, recall, memory; needs -text")
 	l := latency{nearest: 16} // as the cache looks at
 	flag.StringVar(&l.text, "text", "", "running text, one paragraph a line, whose sentences are the entries; may be gzipped")
@@ -44,6 +46,8 @@ func main() {
 		err = runGenerated(*generated, *target)
 	case *pairs != "":
 		err = runPairs(*pairs)
+	case *opinions != "":
+		err = runOpinions(*opinions, *target, *orders)
 	case *timings:
 		err = l.run()
 	default:

@@ -34,7 +34,7 @@ func (p *Partition) account(q *Question) Account {
 	}
 	if q.candidate != nil {
 		a.Same, a.Conflict = q.judgement.Same, q.judgement.Conflict
-		a.Heard, a.Second = q.evidence[heard] != 0, q.evidence[second]
+		a.Heard, a.Second = q.evidence[heard] != 0, q.opinion
 		a.Confirmed = q.candidate.confirmed || q.entry.asker == q.Asker
 	}
 	if q.Verdict == Served || q.Verdict == Shadowed {

@@ -27,7 +27,7 @@ const (
 	maturity         // questions learned, logarithmic
 	ripeOdds         // odds x maturity
 	heard            // a second opinion is known
-	second           // its cosine of the nearest question with this answer
+	second           // the log-odds of its cosine of the nearest question with this answer
 	evidenceCount
 )
 

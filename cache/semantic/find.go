@@ -41,6 +41,7 @@ type Question struct {
 	risk      float64
 	chance    float64 // with which the candidate is labelled
 	consulted bool    // a second opinion was asked for
+	opinion   float32 // and what it said, a cosine
 }
 
 // judgedEntry is what the verifier says of an entry.

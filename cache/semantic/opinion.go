@@ -41,7 +41,7 @@ func (p *Partition) consult(q *Question) time.Duration {
 	}
 	p.mu.Lock()
 	if ok {
-		q.evidence[heard], q.evidence[second] = 1, cosine
+		q.hear(cosine)
 		q.risk = p.selector.risk(&q.evidence)
 	}
 	return time.Since(began)
@@ -53,6 +53,13 @@ func (q *Question) hearLate() {
 		return
 	}
 	if cosine, ok := q.Second.Kept(q.Text, q.entry.text); ok {
-		q.evidence[heard], q.evidence[second] = 1, cosine
+		q.hear(cosine)
 	}
+}
+
+// hear takes an opinion into the evidence. Cosines of good embedders lie close together; their log-odds are of the order of 1, as weights that learn
+// from few labels want them.
+func (q *Question) hear(cosine float32) {
+	const surest = 0.98
+	q.opinion, q.evidence[heard], q.evidence[second] = cosine, 1, logit(clamp(cosine, 1-surest, surest))
 }

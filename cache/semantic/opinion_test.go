@@ -71,7 +71,7 @@ func TestOnlyAHitWaitsForTheSecondOpinion(t *testing.T) {
 	var told []float32
 	a.options.Trace = func(evidence []float32, _ bool) { told = append(told, evidence...) }
 	a.Learn(&a.q, Answer{Text: "On the portal.", At: noon})
-	if len(told) != int(evidenceCount) || told[heard] != 1 || told[second] != 0.9 {
+	if len(told) != int(evidenceCount) || told[heard] != 1 || told[second] != logit(0.9) {
 		t.Errorf("the label's evidence: %v", told)
 	}
 	e = embedder{cosine: 0.8}
@@ -90,7 +90,7 @@ func TestOnlyAHitWaitsForTheSecondOpinion(t *testing.T) {
 func TestTheSecondOpinionsWorthIsLearned(t *testing.T) {
 	p := New(Options{Target: 0.05, TTL: time.Hour, MaxEntries: 100})
 	of := func(cosine float32) *evidence {
-		e := evidence{one: 1, nearest: 0.8, verified: -0.1, heard: 1, second: cosine}
+		e := evidence{one: 1, nearest: 0.8, verified: -0.1, heard: 1, second: logit(cosine)}
 		return &e
 	}
 	if alike, unlike := p.selector.risk(of(0.95)), p.selector.risk(of(0.3)); alike != unlike {

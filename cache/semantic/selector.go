@@ -9,13 +9,17 @@ type selector struct {
 	precision [evidenceCount]float64
 }
 
-const priorStrength = 20 // questions that the shipped weights count for
+const (
+	priorStrength = 20 // questions that the shipped weights count for
+	strangeness   = 4  // of a second opinion nothing is known that a weight could stand for: it is learned sooner
+)
 
 func newSelector() selector {
 	s := selector{weights: prior}
 	for i := range s.precision {
 		s.precision[i] = priorStrength
 	}
+	s.precision[heard], s.precision[second] = strangeness, strangeness
 	return s
 }
 
