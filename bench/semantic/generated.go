@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// runGenerated makes traps of nine kinds and as many paraphrases from templates, and tries them all.
+// runGenerated makes traps of sixteen kinds and as many paraphrases from templates, and tries them all.
 func runGenerated(n int, target float64) error {
 	random := rand.New(rand.NewPCG(2026, 11))
 	seen := map[string]bool{}
@@ -57,11 +57,18 @@ const (
 	lengths   = "km/miles|kg/pounds|litres/gallons|minutes/hours|days/weeks|MB/GB|metres/feet|Celsius/Fahrenheit"
 	openings  = "How do I|How can I|What is the way to|Please explain how to|What steps are needed to"
 	verbs     = "renew|configure|transfer|print|share|replace|activate|review|rename|schedule"
+	purposes  = "a rented flat|a second office|a minor|a charity|a test server|a former employee|a shared computer|an annual contract"
+	aspects   = "cost|size|owner|origin|lifetime|colour|purpose|supplier"
+	orders    = "before/after|with/without|inside/outside|above/below|during/after"
+	amounts   = "all|some|none|most|half"
 )
 
 func (g generator) trap() trial {
 	thing, opening, verb := g.of(things), g.of(openings), g.of(verbs)
 	n := 2 + g.IntN(90)
+	if g.IntN(16) >= 9 {
+		return g.subtle(thing, opening, verb)
+	}
 	switch g.IntN(9) {
 	case 0:
 		f := "Does the " + thing + " cover up to %d users?"
@@ -115,23 +122,72 @@ func (g generator) trap() trial {
 	}
 }
 
+// subtle traps have no number, name or negation that would give them away: a word or two tell.
+func (g generator) subtle(thing, opening, verb string) trial {
+	switch g.IntN(7) {
+	case 0:
+		a, b := g.two(things)
+		f := opening + " " + verb + " the %s?"
+		return trial{A: fmt.Sprintf(f, a), B: fmt.Sprintf(f, b), Category: "other thing"}
+	case 1:
+		a, b := g.two(verbs)
+		f := opening + " %s the " + thing + "?"
+		return trial{A: fmt.Sprintf(f, a), B: fmt.Sprintf(f, b), Category: "other deed"}
+	case 2:
+		a, b := g.two("How do I|When do I have to|Why should I|Who can")
+		return trial{A: a + " " + verb + " the " + thing + "?", B: b + " " + verb + " the " + thing + "?", Category: "other question"}
+	case 3:
+		plain := opening + " " + verb + " the " + thing
+		return trial{A: plain + "?", B: plain + " for " + g.of(purposes) + "?", Category: "narrower"}
+	case 4:
+		a, b := g.two(aspects)
+		f := g.of("What is the %s of the|Tell me the %s of the|I want to know the %s of the") + " " + thing
+		return trial{A: fmt.Sprintf(f, a), B: fmt.Sprintf(f, b), Category: "other aspect"}
+	case 5:
+		left, right, _ := strings.Cut(g.of(orders), "/")
+		f := "Can the " + thing + " be " + g.of("renewed|shared|printed|replaced|reviewed") + " %s the " + g.of("audit|holidays|inspection|migration") + "?"
+		return trial{A: fmt.Sprintf(f, left), B: fmt.Sprintf(f, right), Category: "other order"}
+	default:
+		a, b := g.two(amounts)
+		f := "What happens when %s of the " + thing + " records are " + g.of("lost|shared|archived|printed") + "?"
+		return trial{A: fmt.Sprintf(f, a), B: fmt.Sprintf(f, b), Category: "other amount"}
+	}
+}
+
+// alike are deeds in two words for one.
+const alike = "renew/extend|configure/set up|transfer/hand over|share/give others access to|replace/swap out|activate/turn on|review/look over|rename/change the name of|schedule/plan|print/print out"
+
 // paraphrase says the same in other words, with all that counts in it kept.
 func (g generator) paraphrase() trial {
 	thing, verb, who, n := g.of(things), g.of(verbs), g.of(people), 2+g.IntN(90)
-	a, b := g.two(places)
+	from, to := g.two(places)
+	plain, other, _ := strings.Cut(g.of(alike), "/")
+	audit := g.of("audit|holidays|inspection|migration")
 	forms := [][]string{
 		{"How do I " + verb + " the " + thing + "?", "How can I " + verb + " the " + thing + "?", "What is the way to " + verb + " the " + thing + "?", "Please explain how to " + verb + " the " + thing + ".", "What steps do I take to " + verb + " the " + thing + "?"},
 		{fmt.Sprintf("Does the %s cover up to %d users?", thing, n), fmt.Sprintf("Are up to %d users covered by the %s?", n, thing), fmt.Sprintf("Can up to %d users be covered by the %s?", n, thing)},
-		{"How do I move the " + thing + " from " + a + " to " + b + "?", "How do I move the " + thing + " to " + b + " from " + a + "?", "What's the way to move the " + thing + " from " + a + " to " + b + "?"},
+		{"How do I move the " + thing + " from " + from + " to " + to + "?", "How do I move the " + thing + " to " + to + " from " + from + "?", "What's the way to move the " + thing + " from " + from + " to " + to + "?"},
 		{"Which " + thing + " was assigned to " + who + " last?", "What " + thing + " was last assigned to " + who + "?", "Which was the last " + thing + " assigned to " + who + "?"},
-		{"Why is the " + thing + " not available in " + a + "?", "Why isn't the " + thing + " available in " + a + "?", "What is the reason that the " + thing + " is not available in " + a + "?"},
+		{"Why is the " + thing + " not available in " + from + "?", "Why isn't the " + thing + " available in " + from + "?", "What is the reason that the " + thing + " is not available in " + from + "?"},
 		{fmt.Sprintf("What does the %s cost for %d people?", thing, n), fmt.Sprintf("How much does the %s cost for %d people?", thing, n), fmt.Sprintf("What is the cost of the %s for %d people?", thing, n)},
-		{"Write " + g.of("quicksort|a stack|binary search") + " in " + g.of(code), ""},
+		{"Write " + g.of("quicksort|a stack|binary search") + " in " + g.of(code)},
+		{"How do I " + plain + " the " + thing + "?", "How do I " + other + " the " + thing + "?", "What is the best way to " + other + " the " + thing + "?"},
+		{"Can the " + thing + " be reviewed before the " + audit + "?", "Is it possible to review the " + thing + " before the " + audit + "?", "Before the " + audit + ", can the " + thing + " be reviewed?"},
+		{"What is the " + g.of(aspects) + " of the " + thing + "?"},
+		{"Who is responsible for the " + thing + " in " + from + "?", "Which person is responsible for the " + thing + " in " + from + "?", "In " + from + ", who is responsible for the " + thing + "?"},
+		{"What happens if the " + thing + " is lost?", "What if the " + thing + " gets lost?", "What will happen if I lose the " + thing + "?"},
 	}
-	i := g.IntN(len(forms))
-	if i == len(forms)-1 {
-		return trial{A: forms[i][0], B: g.of("Please write|Can you write|I need you to write") + strings.TrimPrefix(forms[i][0], "Write"), Category: "paraphrase"}
+	form := forms[g.IntN(len(forms))]
+	if len(form) == 1 {
+		return trial{A: form[0], B: g.politely(form[0]), Category: "paraphrase"}
 	}
-	x, y := g.IntN(len(forms[i])), g.IntN(len(forms[i]))
-	return trial{A: forms[i][x], B: forms[i][y], Category: "paraphrase"}
+	return trial{A: form[g.IntN(len(form))], B: form[g.IntN(len(form))], Category: "paraphrase"}
+}
+
+// politely asks the same with an opening that says nothing.
+func (g generator) politely(text string) string {
+	if rest, order := strings.CutPrefix(text, "Write"); order {
+		return g.of("Please write|Can you write|I need you to write") + rest
+	}
+	return g.of("Could you tell me |Do you know |I would like to know ") + strings.ToLower(text[:1]) + text[1:]
 }
