@@ -44,6 +44,7 @@ func routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", (&flaky{asked: map[string]bool{}}).answer)
 	mux.HandleFunc("/v1/messages", thinker)
+	(&keeper{stored: map[string]*kept{}}).routes(mux)
 	return mux
 }
 

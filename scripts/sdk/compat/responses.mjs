@@ -96,5 +96,28 @@ export function clients(gateway, keys) {
       answered({ text: a.output_text });
       assert.equal(t.requests(), 2);
     },
+    async 'stored response'() {
+      const ask = (previous, more) => openai.responses.create({ model: 'keeper', input: question, previous_response_id: previous?.id, ...more });
+      const first = await ask();
+      const second = await ask(first);
+      let third;
+      for await (const event of await ask(second, { stream: true })) if (event.type === 'response.completed') third = event.response;
+      assert.deepEqual([first.output_text, second.output_text, third.output[0].content[0].text], ['turn 1', 'turn 2', 'turn 3']);
+      assert.deepEqual([second.previous_response_id, third.previous_response_id], [first.id, second.id]);
+      const seen = await openai.responses.retrieve(third.id);
+      assert.deepEqual([seen.id, seen.usage.input_tokens], [third.id, 30]);
+      await fails(400, () => of(keys.poor).responses.create({ model: 'keeper', input: question, previous_response_id: first.id }));
+      await openai.responses.delete(third.id);
+      await fails(404, () => openai.responses.retrieve(third.id));
+    },
+    async background() {
+      const asked = { model: 'keeper', input: question, background: true };
+      let a = await openai.responses.create(asked);
+      assert.equal(a.status, 'queued');
+      for (let n = 0; a.status === 'queued' && n < 5; n++) a = await openai.responses.retrieve(a.id);
+      assert.deepEqual([a.status, a.output_text], ['completed', 'turn 1']);
+      const left = await openai.responses.create(asked);
+      assert.equal((await openai.responses.cancel(left.id)).status, 'cancelled');
+    },
   }];
 }

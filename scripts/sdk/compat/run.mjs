@@ -19,7 +19,7 @@ globalThis.fetch = (...args) => {
   return plainFetch(...args);
 };
 
-export const features = ['answer', 'stream', 'tools', 'streamed tools', 'thoughts', 'structured output', 'image', 'abort', 'cut stream', 'error', 'wrong key', 'spent budget', 'retry', 'token count'];
+export const features = ['answer', 'stream', 'tools', 'streamed tools', 'thoughts', 'structured output', 'image', 'abort', 'cut stream', 'error', 'wrong key', 'spent budget', 'retry', 'token count', 'stored response', 'background'];
 
 const modules = ['openai', 'responses', 'anthropic', 'google', 'vercel', 'langchain', 'llamaindex'];
 const slow = 60_000; // ms: a client that hangs has failed

@@ -29,6 +29,8 @@ var features = []feature{
 	{"spent budget", spentBudget},
 	{"retry", retry},
 	{"token count", count},
+	{"stored response", storedResponse},
+	{"background", background},
 }
 
 func answer(ctx context.Context, t *trial) (string, error) {
