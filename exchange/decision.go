@@ -25,8 +25,8 @@ type Decision struct {
 	Switch      Switch   // what it would cost to leave the model that served the conversation's last turn; the zero value if that was not weighed
 }
 
-// Switch weighs a move of a conversation to a cheaper model that a route names: what is expected of this turn's cost where it stays, and where it moves
-// and nothing of its prompt is in the provider's cache.
+// Switch weighs a move of a conversation to a cheaper model that a route names: what this turn and those ahead are expected to cost where it stays,
+// and where it moves and nothing of its prompt is in the provider's cache yet.
 type Switch struct {
 	To           string     // the model that the route names
 	Target       *Candidate // that would serve there

@@ -128,8 +128,17 @@ func (c *compiler) checkName(what string, at place, name string, reserved ...str
 	}
 }
 
+// usualTurnsAhead is over how many turns a move has to pay, if the policy does not say.
+const usualTurnsAhead = 5
+
 func (c *compiler) conversations() {
-	if file := c.file.Conversations; file != nil && file.MoveDown.ok {
+	c.policy.TurnsAhead = usualTurnsAhead
+	file := c.file.Conversations
+	if file == nil {
+		return
+	}
+	c.policy.TurnsAhead = cmp.Or(file.TurnsAhead.value, usualTurnsAhead)
+	if file.MoveDown.ok {
 		c.policy.MoveDown = MoveDown(slices.Index(moveDownWords[:], file.MoveDown.value))
 	}
 }

@@ -459,9 +459,11 @@ type conversationsEntry struct {
 	At place
 
 	// Which routes take a conversation that asks for `auto` from the model that served its last turn to a cheaper one, which has nothing of it in its
-	// provider's cache: `budget` those with a condition on budget_used, where that saves more on this turn than it loses; `saves` all, where it does; `always`
+	// provider's cache: `budget` those with a condition on budget_used, where that saves more than it loses; `saves` all, where it does; `always`
 	// all, whatever it costs; `never` none. To a dearer model conversations always move.
 	MoveDown choice `key:"move_down" one:"budget saves always never" usual:"budget"`
+	// Over how many turns a move has to pay, the one that moves included.
+	TurnsAhead whole `key:"turns_ahead" least:"1" most:"100" usual:"5"`
 }
 
 // What may be answered from earlier answers.

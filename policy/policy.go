@@ -34,7 +34,8 @@ type Policy struct {
 
 	UnknownPrice UnknownPrice // what happens to a target without a price
 
-	MoveDown MoveDown // which routes move a conversation to a cheaper model
+	MoveDown   MoveDown // which routes move a conversation to a cheaper model
+	TurnsAhead int64    // over how many turns that has to pay, > 0
 
 	AllowPerCallTools bool // tools that a provider runs itself and bills by the call, which no budget bounds, may be asked for
 	Cache             Cache

@@ -44,6 +44,7 @@ func (p *Policy) Settings(at time.Time) []Setting {
 		s.route("routes."+r.Name, r)
 	}
 	s.add("conversations.move_down", p.MoveDown.String())
+	s.add("conversations.turns_ahead", strconv.FormatInt(p.TurnsAhead, 10))
 	s.add("cache.scope", [...]string{"key", "team", "everyone"}[p.Cache.Scope])
 	s.add("cache.exact.ttl", p.Cache.TTL.String())
 	if c := p.Cache.Semantic; c != nil {

@@ -316,7 +316,7 @@ func TestClopperPearson(t *testing.T) {
 // TestKeptTurns: a turn that stays because moving costs more shows what that saves on the lever of prompt caches.
 func TestKeptTurns(t *testing.T) {
 	text := strings.Replace(rules, "output: 20, cache_read: 1 }", "output: 20, cache_read: 0.5 }", 1)
-	p, err := policy.Parse("p.yaml", []byte(strings.Replace(text, `">= 50%"`, `">= 0%"`, 1)), func(string) string { return "" })
+	p, err := policy.Parse("p.yaml", []byte(strings.Replace(text, `">= 50%"`, `">= 0%"`, 1)+"conversations: { turns_ahead: 1 }\n"), func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}

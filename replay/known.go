@@ -111,8 +111,8 @@ func (k *Known) aside(row *ledger.Row) error {
 	switch kind := asideKind(row.Tags); {
 	case kind == string(exchange.AsideSecond):
 		of.second += row.Cost
-	case kind == "rejected":
-		of.rejected, of.cheap, of.failed = of.rejected+row.Cost, row.Target, checkOf(row.Facts)
+	case kind == string(exchange.AsideRejected):
+		of.rejected, of.cheap, of.failed = of.rejected+row.Cost, row.Target, recorded.Failed
 		k.count(row.Rule, row.Team, row.Target, true)
 	case kind == string(exchange.AsideShadow) && row.Target != "":
 		of.shadow = row.Target
@@ -126,16 +126,6 @@ func asideKind(tags string) string {
 		if t.Name == exchange.AsideTag {
 			kind, _, _ := strings.Cut(t.Value, ":")
 			return kind
-		}
-	}
-	return ""
-}
-
-// checkOf reads the check that an answer has failed from recorded facts.
-func checkOf(facts string) string {
-	for word := range strings.FieldsSeq(facts) {
-		if check, ok := strings.CutPrefix(word, "f"); ok {
-			return check
 		}
 	}
 	return ""

@@ -40,9 +40,10 @@ type Explanation struct {
 	Status     int      `json:"status,omitempty"` // HTTP status of the fault
 }
 
-// Kept is what this turn is expected to cost with the model that the conversation stays with, and with the one that the route names.
+// Kept is what this turn and those ahead are expected to cost with the model that the conversation stays with, and with the one that the route names.
 type Kept struct {
-	From  string      `json:"from"` // the model that the route names
+	From  string      `json:"from"`  // the model that the route names
+	Turns int64       `json:"turns"` // over which it is weighed
 	Costs json.Number `json:"switch_costs_usd"`
 	Stays json.Number `json:"stays_usd"`
 	Moves json.Number `json:"moves_usd"`
@@ -107,7 +108,7 @@ func Explain(p *policy.Policy, f *exchange.Facts) Explanation {
 		t.Candidates = append(t.Candidates, c.Target)
 	}
 	if w := &d.Switch; w.Kept() {
-		t.Kept = &Kept{w.To, json.Number((w.Moves - w.Stays).Dollars()), json.Number(w.Stays.Dollars()), json.Number(w.Moves.Dollars())}
+		t.Kept = &Kept{w.To, p.TurnsAhead, json.Number((w.Moves - w.Stays).Dollars()), json.Number(w.Stays.Dollars()), json.Number(w.Moves.Dollars())}
 	}
 	t.Escalates = escalates(&d)
 	t.MaxOutput, t.Cache, t.Trim = d.MaxOutput, d.Cache.String(), d.Trim.MaxPromptTokens
@@ -163,8 +164,16 @@ func (t *trace) left(model, why string) {
 // leftFor notes that the conversation moves to save money.
 func (t *trace) leftFor(model string, saves pricing.Nano) {
 	if t != nil {
-		t.left(model, "moving saves $"+saves.Dollars()+" on this turn")
+		t.left(model, "moving saves $"+saves.Dollars()+t.ahead())
 	}
+}
+
+// ahead says over how many turns a move is weighed.
+func (t *trace) ahead() string {
+	if t.policy.TurnsAhead == 1 {
+		return " on this turn"
+	}
+	return fmt.Sprintf(" over %d turns", t.policy.TurnsAhead)
 }
 
 func (t *trace) target(c *exchange.Candidate, o obstacle) {

@@ -18,8 +18,8 @@
 //     model that it may not use, are passed over.
 //  4. A conversation that asks for auto stays with the model that served its last turn unless the route's model ranks higher: the
 //     provider's prompt cache is warm there, and encrypted reasoning is readable only there. So a conversation may go up but does not
-//     bounce down. A route with a condition on the budget is there to save: it moves a conversation down where that saves more on this
-//     turn than is lost with the warm cache. conversations.move_down says which routes may do so.
+//     bounce down. A route with a condition on the budget is there to save: it moves a conversation down where that saves more than is
+//     lost with the warm cache. conversations.move_down says which routes may do so.
 //     A route whose cheap answers need a certificate that the team does not have goes to the model that it would escalate to.
 //  5. Of the model's targets, those that cannot serve are left out: not for this key, unavailable, without a price, or with too small a
 //     context. The one that served the conversation's last turn goes first.

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"math"
+
 	"bursar/exchange"
 	"bursar/policy"
 	"bursar/pricing"
@@ -53,9 +55,9 @@ func stay(p *policy.Policy, f *exchange.Facts, r *policy.Route, to *policy.Model
 // usualAnswer is how long an answer is taken to be where the conversation has none yet, in tokens.
 const usualAnswer = 300
 
-// weighSwitch works out what this turn would cost with either model: the prompt is read from the provider's cache where the last turn has left it
-// there, and paid in full elsewhere, written to a cache where prompts are marked; the answer is as long as the last one. known is false if either has
-// no target with a price.
+// weighSwitch works out what this turn and those ahead would cost with either model: the prompt is read from the provider's cache where the last turn has
+// left it there, and paid in full elsewhere, written to a cache where prompts are marked; the answer is as long as the last one. The turns ahead are taken
+// to be like this one, with the prompt in the cache, if there was anything in one. known is false if either has no target with a price.
 func weighSwitch(p *policy.Policy, f *exchange.Facts, last, to *policy.Model) (w exchange.Switch, known bool) {
 	here, there := foremost(p, f, last), foremost(p, f, to)
 	if here == nil || there == nil || here.Price == nil || there.Price == nil {
@@ -70,8 +72,8 @@ func weighSwitch(p *policy.Policy, f *exchange.Facts, last, to *policy.Model) (w
 	}
 	return exchange.Switch{
 		To: to.Name, Target: there,
-		Stays: turnCost(p, f, here, prompt, answer),
-		Moves: turnCost(p, f, there, prompt, answer),
+		Stays: turnsCost(p, f, here, prompt, answer),
+		Moves: turnsCost(p, f, there, prompt, answer),
 	}, true
 }
 
@@ -91,7 +93,8 @@ func foremost(p *policy.Policy, f *exchange.Facts, m *policy.Model) (first *exch
 	return first
 }
 
-func turnCost(p *policy.Policy, f *exchange.Facts, c *exchange.Candidate, prompt, answer int64) pricing.Nano {
+// turnsCost is what this turn and those ahead cost at a target.
+func turnsCost(p *policy.Policy, f *exchange.Facts, c *exchange.Candidate, prompt, answer int64) pricing.Nano {
 	u := pricing.Usage{Input: prompt, Output: answer, Region: c.Region}
 	if c.Target == f.Sticky.Target {
 		u.CacheRead = min(prompt, f.Sticky.Warm)
@@ -100,5 +103,14 @@ func turnCost(p *policy.Policy, f *exchange.Facts, c *exchange.Candidate, prompt
 	if provider := p.Providers[c.Provider]; f.Sticky.Warm > 0 && provider != nil && provider.MarksPrompts {
 		u.Input, u.CacheWrite = 0, u.Input
 	}
-	return c.Price.Cost(&u, f.At)
+	cost := c.Price.Cost(&u, f.At)
+	if p.TurnsAhead <= 1 {
+		return cost
+	}
+	ahead := pricing.Usage{Input: prompt, Output: answer, Region: c.Region}
+	if f.Sticky.Warm > 0 {
+		ahead.Input, ahead.CacheRead = 0, prompt
+	}
+	const most = math.MaxInt64 / 128 // so that no sum of turns wraps
+	return min(cost, most) + pricing.Nano(p.TurnsAhead-1)*min(c.Price.Cost(&ahead, f.At), most)
 }

@@ -38,9 +38,12 @@ default: premium
 func movingPolicy(t testing.TB, moveDown string) *policy.Policy {
 	t.Helper()
 	text := moving
-	if moveDown != "" {
-		text += "conversations: { move_down: " + moveDown + " }\n"
+	if moveDown == "" {
+		moveDown = "turns_ahead: 1"
+	} else if !strings.Contains(moveDown, ":") {
+		moveDown = "turns_ahead: 1, move_down: " + moveDown
 	}
+	text += "conversations: { " + moveDown + " }\n"
 	p, err := policy.Parse("p.yaml", []byte(text), func(string) string { return "sk" })
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +72,9 @@ func TestSwitch(t *testing.T) {
 	}
 	// Here: 9,500 read at $0.5 and 500 at $5 a million, and 100 answered at $20. There: 10,000 at $1, and 100 at $2.
 	f("all of it is warm", "", turnOf(9_500), "premium", exchange.ReasonSwitchCost, 9_250_000, 10_200_000)
+	// Four turns more are 5,000,000 + 2,000,000 each here, and 1,000,000 + 200,000 there.
+	f("but it pays over five turns", "move_down: budget", turnOf(9_500), "cheap", exchange.ReasonRule, 9_250_000+4*7_000_000, 10_200_000+4*1_200_000)
+	f("as it would without a cache", "turns_ahead: 2", turnOf(0), "cheap", exchange.ReasonRule, 2*52_000_000, 2*10_200_000)
 	f("less is", "", turnOf(9_000), "cheap", exchange.ReasonRule, 11_500_000, 10_200_000)
 	f("nothing is", "", turnOf(0), "cheap", exchange.ReasonRule, 52_000_000, 10_200_000)
 	f("no more can be than the prompt has", "", turnOf(1e9), "premium", exchange.ReasonSwitchCost, 7_000_000, 10_200_000)
@@ -115,11 +121,12 @@ func TestSwitch(t *testing.T) {
 // TestSwitchIsNeverDearer: of the two that were weighed, the dearer one is never chosen.
 func TestSwitchIsNeverDearer(t *testing.T) {
 	policies := map[string]*policy.Policy{}
-	for _, word := range []string{"budget", "saves", "always", "never"} {
+	words := []string{"move_down: budget", "move_down: saves", "saves", "always", "never"}
+	for _, word := range words {
 		policies[word] = movingPolicy(t, word)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		p := policies[rapid.SampledFrom([]string{"budget", "saves", "always", "never"}).Draw(t, "move_down")]
+		p := policies[rapid.SampledFrom(words).Draw(t, "move_down")]
 		tokens := rapid.Int64Range(0, 200_000)
 		last := p.Models[rapid.SampledFrom([]string{"cheap", "marked", "premium", "both"}).Draw(t, "last")]
 		f := exchange.Facts{

@@ -29,7 +29,7 @@ func (e *Explanation) Text() string {
 		fmt.Fprintf(&b, "├─ %s\n", e.Left)
 	}
 	if k := e.Kept; k != nil {
-		fmt.Fprintf(&b, "├─ kept from %s: switch costs $%s, as this turn is $%s here and $%s there\n", k.From, k.Costs, k.Stays, k.Moves)
+		fmt.Fprintf(&b, "├─ kept from %s: switch costs $%s, as %d turns are $%s here and $%s there\n", k.From, k.Costs, k.Turns, k.Stays, k.Moves)
 	}
 	if e.Fault != "" {
 		fmt.Fprintf(&b, "└─ refused, because %s: %d %s\n", e.Reason, e.Status, e.Fault)

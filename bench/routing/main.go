@@ -25,7 +25,15 @@ func main() {
 	certificates := flag.Int("standings", 0, "runs of each workload in which live certificates are given, held and taken back; 0 for the certified cut")
 	between := flag.Bool("headroom", false, "print what lies between the certified cut and the oracle")
 	repeats := flag.Int("repeats", 10, "draws of labels from RouteLLM's sets")
+	traces := flag.String("traces", "", "file of recorded conversations: what it costs them to move to another model")
 	flag.Parse()
+	if *traces != "" {
+		if err := switching(os.Stdout, *traces); err != nil {
+			fmt.Fprintf(os.Stderr, "routing: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *dir != "" {
 		if err := routeLLM(os.Stdout, *dir, *repeats); err != nil {
 			fmt.Fprintf(os.Stderr, "routing: %v\n", err)

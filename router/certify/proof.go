@@ -1,8 +1,8 @@
 package certify
 
-// Proof is Prove, one judged answer at a time, each counting alike: the test of every threshold goes on as answers come, and may be looked at after
+// proof is Prove, one judged answer at a time, each counting alike: the test of every threshold goes on as answers come, and may be looked at after
 // each of them.
-type Proof struct {
+type proof struct {
 	demand         Demand
 	bets           []Bet
 	kept           []float64 // answers that each threshold keeps
@@ -10,10 +10,10 @@ type Proof struct {
 	premium, count float64
 }
 
-// NewProof begins a proof of the demand.
-func NewProof(d Demand) *Proof {
+// newProof begins a proof of the demand.
+func newProof(d Demand) *proof {
 	const n = int(mostThreshold / thresholdStep)
-	p := &Proof{demand: d, bets: make([]Bet, n), kept: make([]float64, n), got: make([]float64, n)}
+	p := &proof{demand: d, bets: make([]Bet, n), kept: make([]float64, n), got: make([]float64, n)}
 	for i := range p.bets {
 		p.bets[i] = *NewBet(1-d.Confidence, d.Target)
 	}
@@ -21,7 +21,7 @@ func NewProof(d Demand) *Proof {
 }
 
 // Add takes in a judged answer.
-func (p *Proof) Add(j Judged) {
+func (p *proof) Add(j Judged) {
 	p.count++
 	p.premium += j.Premium
 	for i := range p.bets {
@@ -36,7 +36,7 @@ func (p *Proof) Add(j Judged) {
 }
 
 // Certificate returns what is proved by now: the highest threshold before the first that is not.
-func (p *Proof) Certificate() Certificate {
+func (p *proof) Certificate() Certificate {
 	best := Certificate{Labels: int(p.count)}
 	for i := range p.bets {
 		if !p.bets[i].Won() {

@@ -54,7 +54,7 @@ func Stand(samples []Sample, t Terms, now time.Time) *Standing {
 	samples = samples[max(0, len(samples)-mostSamples):]
 	f := fold{Standing: Standing{order: NewWorkload(Shipped())}, terms: t, samples: samples, weights: make([]float64, len(samples))}
 	f.order.beliefs() // worked out once, so that later reads change nothing
-	f.proof, f.begun = NewProof(t.Demand), unitSamples
+	f.proof, f.begun = newProof(t.Demand), unitSamples
 	for i := range samples {
 		f.until(samples[i].At)
 		f.take(i)
@@ -82,7 +82,7 @@ type fold struct {
 	terms   Terms
 	samples []Sample
 	weights []float64 // of the samples so far
-	proof   *Proof
+	proof   *proof
 	begun   int // the first sample of the proof
 	first   int // the first sample that Samples counts while nothing is certified
 	issued  int // the first sample after the certificate
@@ -110,12 +110,12 @@ func (f *fold) take(i int) {
 		}
 		if f.watch.Add(got, s.Premium); f.watch.Broken() {
 			f.Certificate, f.From, f.Until, f.Revoked = Certificate{}, time.Time{}, time.Time{}, s.At
-			f.proof, f.begun, f.first, f.Samples = NewProof(f.terms.Demand), i+1, i+1, 0
+			f.proof, f.begun, f.first, f.Samples = newProof(f.terms.Demand), i+1, i+1, 0
 			return
 		}
 	}
 	if !f.Valid() && i-f.begun >= longestProof {
-		f.proof, f.begun, f.first = NewProof(f.terms.Demand), i, i
+		f.proof, f.begun, f.first = newProof(f.terms.Demand), i, i
 	}
 	f.proof.Add(j)
 	f.Samples = i + 1 - f.first
@@ -140,7 +140,7 @@ func (f *fold) until(at time.Time) {
 		for seen < len(f.samples) && !f.samples[seen].At.After(end) {
 			seen++
 		}
-		f.proof, f.begun = NewProof(f.terms.Demand), f.issued
+		f.proof, f.begun = newProof(f.terms.Demand), f.issued
 		for i := f.begun; i < seen; i++ {
 			f.proof.Add(Judged{Weight: f.weights[i], Cheap: f.samples[i].Cheap, Premium: f.samples[i].Premium, Share: 1})
 		}

@@ -91,7 +91,7 @@ func TestProofIsProve(t *testing.T) {
 	dice := rand.New(rand.NewPCG(5, 0))
 	d := Demand{Target: 0.95, Confidence: 0.9}
 	var all []Judged
-	p := NewProof(d)
+	p := newProof(d)
 	for range 700 {
 		j := Judged{Weight: dice.Float64() * 0.6, Premium: 1, Share: 1, Cheap: 1}
 		if dice.Float64() < j.Weight*0.3 {
