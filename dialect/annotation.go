@@ -90,9 +90,12 @@ type googleSource struct {
 	Title string `json:"title,omitempty"`
 }
 
+// mostAnnotations bounds those of one answer, or of one event: each is looked for in the text.
+const mostAnnotations = 500
+
 func googleCitationsOf(all []annotation, text string) *googleCitations {
 	var out googleCitations
-	for _, a := range all {
+	for _, a := range all[:min(len(all), mostAnnotations)] {
 		if a.Type == "url_citation" {
 			out.Sources = append(out.Sources, googleSource{byteAt(text, a.URL.Start), byteAt(text, a.URL.End), a.URL.URL, a.URL.Title})
 		}
@@ -124,7 +127,7 @@ type geminiSources struct {
 func (c *geminiCandidate) annotations(text string) (all []annotation) {
 	cite := func(start, end int, from googleSource) {
 		at := func(i int) int { return characters(text[:max(0, min(i, len(text)))]) }
-		if from.URI != "" {
+		if from.URI != "" && len(all) < mostAnnotations {
 			all = append(all, annotation{"url_citation", urlCitation{at(start), at(end), from.Title, from.URI}})
 		}
 	}

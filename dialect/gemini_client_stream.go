@@ -3,6 +3,7 @@ package dialect
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"bursar/exchange"
 )
@@ -26,7 +27,7 @@ type googleState struct {
 	calls   []*hubCalled
 	refused bool
 	finish  string
-	text    string // so far: citations count in it
+	text    strings.Builder // so far: citations count in it
 }
 
 func newGeminiClientStream(r Reply) *geminiClientStream {
@@ -118,10 +119,10 @@ func (s *geminiClientStream) delta(dst []byte, c *hubChoice, state *googleState)
 	}
 	state.refused = state.refused || d.Refusal != ""
 	if text := d.text() + d.Refusal; text != "" {
-		state.text += text
+		state.text.WriteString(text)
 		dst = s.say(dst, c, googleWord{Text: &text, Signature: state.thought.signature(nil)})
 	}
-	if all := googleCitationsOf(d.annotations(), state.text); all != nil {
+	if all := googleCitationsOf(d.annotations(), state.text.String()); all != nil {
 		dst = s.send(dst, s.piece(googleCandidate{Index: c.Index, Content: googleSaid{Role: "model", Parts: []any{}}, Citations: all}))
 	}
 	for i := range d.Images {
