@@ -51,22 +51,11 @@ const pageSize = 64
 func (x *Index) vector(id ID) *embed.Vector { return &x.pages[id/pageSize].vectors[id%pageSize] }
 func (x *Index) places(id ID) *[2]place     { return &x.pages[id/pageSize].places[id%pageSize] }
 
-// probing is which cells a lookup scans.
-type probing struct {
-	least int     // that many, if there are so many
-	slack float32 // by which the cosines of other cells' centres may be below that of the nearest
-}
-
-// mostProbes is how many cells a lookup scans at most.
-const mostProbes = 12
-
-// probing is generous where cells are few and small; where they are many, each costs more and brings less.
-func (x *Index) probing() probing {
-	if x.small() {
-		return probing{least: 4, slack: 0.12}
-	}
-	return probing{least: 3, slack: 0.09}
-}
+const (
+	leastProbes = 4    // cells that a lookup scans, if there are so many
+	mostProbes  = 12   // and at most
+	slack       = 0.12 // by which the cosines of their centres may then be below that of the nearest
+)
 
 // Nearest appends to dst the vectors nearest to v that it has room for (its capacity less its length), nearest first. It allocates
 // nothing. Vectors with a cosine of 0.85 and more are found but for fewer than one in a hundred; the further away, the more are missed.
@@ -80,11 +69,10 @@ func (x *Index) Nearest(v *embed.Vector, dst []Match) []Match {
 		cells  [mostProbes]ranked
 		wanted = sketchOf(v)
 		found  = shortlist{keep: shortList, limit: farthest}
-		probe  = x.probing()
 	)
 	around := x.around(v, cells[:0])
 	for i, c := range around {
-		if i >= probe.least && float32(around[0].dot-c.dot) > probe.slack*embed.Scale*embed.Scale {
+		if i >= leastProbes && float32(around[0].dot-c.dot) > slack*embed.Scale*embed.Scale {
 			break
 		}
 		x.cells[c.cell].scan(&wanted, &found)
