@@ -162,13 +162,20 @@ func (s *Server) askSecond(t *trip) {
 // secondPatience is how long a second opinion is waited for once the first answer is there.
 const secondPatience = 30 * time.Second
 
-// secondOpinion waits for the second model: nil if it is not done in time.
+// secondOpinion waits for the second model: nil if it is not done in time, or if nobody is there any more for what the first one has answered.
 func (s *Server) secondOpinion(t *trip) *beside {
 	if t.second == nil {
 		s.askSecond(t)
 	}
 	if t.second == nil {
 		return nil
+	}
+	gone := make(alarm, 1)
+	if caller := t.call.Caller; caller != nil {
+		if t.deserted = !caller.Attach(gone); t.deserted {
+			return nil
+		}
+		defer caller.Detach()
 	}
 	late := time.NewTimer(secondPatience)
 	defer late.Stop()
@@ -177,6 +184,9 @@ func (s *Server) secondOpinion(t *trip) *beside {
 		t.second <- b // whoever asks again finds it
 		t.Outcome.Second = b.cost
 		return b
+	case <-gone:
+		t.deserted = true
+		return nil
 	case <-late.C:
 		return nil
 	}

@@ -2,11 +2,14 @@ package proxy
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
+	"bursar/exchange"
 	"bursar/internal/testkit"
 	"bursar/keys"
+	"bursar/ledger"
 	"bursar/pricing"
 	"bursar/providers"
 )
@@ -79,5 +82,34 @@ func TestStreamUsageHasItsRegion(t *testing.T) {
 	r := &relay{server: &Server{counter: counter()}, trip: x, answer: &providers.Answer{Stream: new(providers.Stream)}}
 	if usage, _ := r.used(false); usage != (pricing.Usage{Region: "eu"}) {
 		t.Errorf("used %+v", usage)
+	}
+}
+
+// TestSecondOpinionNobodyWaitsFor: a client that leaves before the second model has answered pays for the first one's answer, and its money is held no
+// longer. The second one's call has its own row when it ends, and nothing is escalated.
+func TestSecondOpinionNobodyWaitsFor(t *testing.T) {
+	for _, form := range []string{"", streamed} {
+		h := open(t, plan{sections: cascading(", agree_with: other")})
+		release := make(chan struct{})
+		h.up.On("small", testkit.Script{Text: "42"})
+		h.up.On("other", testkit.Script{Do: func(w http.ResponseWriter, _ *http.Request) {
+			<-release
+			w.WriteHeader(http.StatusBadGateway)
+		}})
+		conn, _ := h.dial(h.raw(chat("auto", "who waits", form)))
+		h.up.WaitRequest("small", patience)
+		h.up.WaitRequest("other", patience)
+		must(t, conn.Close())
+		x := h.await("the request's end", func(x *exchange.Exchange) bool { return x.Aside == exchange.AsideNone })
+		row := h.row(x.ID)
+		if row.Reason != "client_gone" || row.Target != "fake/small" || row.Cost <= 0 || h.spent() != row.Cost || h.standing().Spent != row.Cost {
+			t.Errorf("%s: %+v", form, row)
+		}
+		close(release)
+		if second := h.row(x.ID + "-second"); second.Kind != ledger.KindAside || h.up.Count("big") != 0 {
+			t.Errorf("%s: the second's row %+v, big was asked %d times", form, second, h.up.Count("big"))
+		}
+		h.settled()
+		h.close()
 	}
 }

@@ -36,6 +36,10 @@ func (s *Server) check(t *trip, c *exchange.Candidate, answer *providers.Answer)
 	came := time.Now()
 	failed := s.judge(t, answer.Body, s.answerCost(t, c, answer))
 	t.Outcome.Waited = time.Since(came)
+	if t.deserted {
+		usage, method := s.usageOf(t, c, answer)
+		return false, t.desert(answer, answer.Finish, usage, method)
+	}
 	if failed == "" {
 		t.Outcome.Cascade = exchange.CascadeKept
 		s.takePlain(t, c, answer)
@@ -78,6 +82,10 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 		} else {
 			failed = s.judge(t, plain, c.Price.Cost(&usage, t.Start))
 		}
+		if t.deserted {
+			usage, method := r.used(true)
+			return false, t.desert(answer, answer.Stream.Finish(), usage, method)
+		}
 	}
 	t.Outcome.Waited = time.Since(answer.FirstByte())
 	if failed == "" {
@@ -96,6 +104,14 @@ func (s *Server) checkStream(t *trip, c *exchange.Candidate, answer *providers.A
 	}
 	answer.Release()
 	return s.escalate(t, d)
+}
+
+// desert ends a request whose client has left before there was a second opinion. The answer is paid for, and money is held for it no longer.
+func (t *trip) desert(answer *providers.Answer, finish string, usage pricing.Usage, method exchange.Method) *exchange.Fault {
+	out := &t.Outcome
+	out.Usage, out.Method, out.Finish, out.Cascade = usage, method, finish, exchange.CascadeNone
+	answer.Release()
+	return clientGone("a second opinion")
 }
 
 // judge makes the checks, and asks the second model if its word could change anything. It returns the check that failed, "" if none did.

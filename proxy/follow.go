@@ -16,7 +16,7 @@ import (
 func (s *Server) follow(t *trip) (answered bool, fault *exchange.Fault) {
 	gone := make(alarm, 1)
 	if t.client != nil && !t.client.Attach(gone) {
-		return false, clientGone()
+		return false, clientGone("an equal request")
 	}
 	found, turn := t.seat.Wait(gone, t.using.policy.Cache.Wait, t.Facts.Stream)
 	if t.client != nil {
@@ -24,7 +24,7 @@ func (s *Server) follow(t *trip) (answered bool, fault *exchange.Fault) {
 			t.client.Detach()
 		}
 		if t.client.Gone() {
-			return false, clientGone()
+			return false, clientGone("an equal request")
 		}
 	}
 	switch turn {
@@ -56,10 +56,8 @@ func (a alarm) Close() error {
 	return nil
 }
 
-func clientGone() *exchange.Fault {
-	return &exchange.Fault{
-		Status: 499, Code: "client_gone", Reason: exchange.ReasonClientGone, Message: "The client left while it waited for an equal request.",
-	}
+func clientGone(awaited string) *exchange.Fault {
+	return &exchange.Fault{Status: 499, Code: "client_gone", Reason: exchange.ReasonClientGone, Message: "The client left while it waited for " + awaited + "."}
 }
 
 // following passes on a stream that another request has asked for, as it comes. fasthttp drives it as it drives a relay.

@@ -49,6 +49,7 @@ type trip struct {
 	escalated bool    // a cheap answer failed its checks
 	draft     *draft  // that answer
 	second    chan *beside
+	deserted  bool    // nobody waited until there was a second opinion
 	drawn     bool    // whether it is a sample is decided
 	sample    *sample // nil if it is none
 
