@@ -32,5 +32,6 @@ func BilledByCall(tools []byte) string {
 // billedByCall begin the names of such tools: Anthropic dates theirs.
 var billedByCall = []string{
 	"web_search", "code_execution", // Anthropic
+	"file_search", "code_interpreter", "image_generation", // OpenAI, and its web_search
 	"googleSearch", "google_search", "googleMaps", "google_maps", "enterpriseWebSearch", "enterprise_web_search", // Google
 }

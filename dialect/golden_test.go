@@ -147,4 +147,6 @@ func FuzzAnthropic(f *testing.F) { fuzz(f, "anthropic") }
 
 func FuzzBedrock(f *testing.F) { fuzz(f, "bedrock") }
 
+func FuzzResponses(f *testing.F) { fuzz(f, "responses") }
+
 func FuzzGemini(f *testing.F) { fuzz(f, "gemini") }

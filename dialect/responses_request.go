@@ -519,14 +519,14 @@ var includedAnyway = []string{"message.output_text.logprobs", "reasoning.encrypt
 
 // unheededByResponses are members that change no answer: nothing is stored, metadata comes back with the answer, nothing is obfuscated, and
 // only a provider's own tools count towards max_tool_calls.
-var unheededByResponses = []string{"store", "metadata", "stream_options", "max_tool_calls", "prompt_cache_options"}
+var unheededByResponses = []string{"store", "metadata", "stream_options", "max_tool_calls"}
 
 // remains wraps the members that nothing was made of, for the target to say what becomes of them.
 func (t *responsesTranslation) remains() {
 	for name, value := range t.rest {
 		usual := isUsual(name, string(value)) || name == "truncation" && string(value) == `"disabled"`
 		switch {
-		case name == "max_tool_calls" && !usual:
+		case (name == "max_tool_calls" || name == "prompt_cache_options") && !usual:
 			t.also(name, value)
 		case !usual && !slices.Contains(unheededByResponses, name):
 			t.lose(name, value)

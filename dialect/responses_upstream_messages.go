@@ -21,12 +21,6 @@ type (
 		Name   string `json:"name"`
 		Args   string `json:"arguments"`
 	}
-	customIn struct {
-		Type   string `json:"type"`
-		CallID string `json:"call_id"`
-		Name   string `json:"name"`
-		Input  string `json:"input"`
-	}
 	resultIn struct {
 		Type   string `json:"type"`
 		CallID string `json:"call_id"`
@@ -49,7 +43,6 @@ type (
 
 // messages carries the messages over, each as the items that it is here. A text that the conversation begins with as the system's is `instructions`.
 func (t *responsesUpstreamTranslation) messages() *exchange.Fault {
-	custom := map[string]bool{} // calls of tools that are no functions
 	for i := range t.in.Messages {
 		m := &t.in.Messages[i]
 		at := fmt.Sprintf("messages[%d]", i)
@@ -74,7 +67,7 @@ func (t *responsesUpstreamTranslation) messages() *exchange.Fault {
 		case m.Role == "system", m.Role == "developer", m.Role == "user":
 			t.add(extend(messageIn{"message", m.Role, textOr(parts)}, extra))
 		case m.Role == "assistant":
-			t.answered(m, parts, extra, custom, at)
+			t.answered(m, parts, extra, at)
 			if i == len(t.in.Messages)-1 {
 				t.prefill(m, parts, at)
 			}
@@ -82,11 +75,7 @@ func (t *responsesUpstreamTranslation) messages() *exchange.Fault {
 			if m.IsError {
 				t.losses.note("is_error")
 			}
-			kind := "function_call_output"
-			if custom[m.ToolCallID] {
-				kind = "custom_tool_call_output"
-			}
-			t.add(extend(resultIn{kind, m.ToolCallID, textOr(parts)}, extra))
+			t.add(extend(resultIn{"function_call_output", m.ToolCallID, textOr(parts)}, extra))
 		default:
 			return malformed(at+".role", "system, developer, user, assistant or tool for this target")
 		}
@@ -119,7 +108,7 @@ func textOr(parts []any) any {
 }
 
 // answered carries an earlier answer over: what was thought, item for item as it came, then what was said, then the calls.
-func (t *responsesUpstreamTranslation) answered(m *chatMessage, parts []any, extra members, custom map[string]bool, at string) {
+func (t *responsesUpstreamTranslation) answered(m *chatMessage, parts []any, extra members, at string) {
 	t.losses.noteThoughts(m, false)
 	for _, block := range m.ThinkingBlocks {
 		if item := itemWithin(block); item != nil {
@@ -151,7 +140,12 @@ func (t *responsesUpstreamTranslation) answered(m *chatMessage, parts []any, ext
 	}
 	end()
 	for k := range m.ToolCalls {
-		t.called(&m.ToolCalls[k], custom, fmt.Sprintf("%s.tool_calls[%d]", at, k))
+		c, at := &m.ToolCalls[k], fmt.Sprintf("%s.tool_calls[%d]", at, k)
+		if c.Type != "" && c.Type != "function" {
+			t.losses.lose(at + ".type")
+			continue
+		}
+		t.add(extend(callIn{"function_call", c.ID, c.Function.Name, c.Function.Arguments}, t.losses.beside(c.Native, at, true)))
 	}
 }
 
@@ -159,24 +153,6 @@ func (t *responsesUpstreamTranslation) answered(m *chatMessage, parts []any, ext
 func isItem(raw json.RawMessage) bool {
 	kind := kindOf(raw)
 	return !strings.HasPrefix(kind, "output_") && !strings.HasPrefix(kind, "input_")
-}
-
-func (t *responsesUpstreamTranslation) called(c *chatCall, custom map[string]bool, at string) {
-	extra := t.losses.beside(c.Native, at, true)
-	switch {
-	case c.Type == "custom":
-		var of struct {
-			Name  string `json:"name"`
-			Input string `json:"input"`
-		}
-		_ = loosely(nullOr(c.Custom), &of)
-		custom[c.ID] = true
-		t.add(extend(customIn{"custom_tool_call", c.ID, of.Name, of.Input}, extra))
-	case c.Type != "" && c.Type != "function":
-		t.losses.lose(at + ".type")
-	default:
-		t.add(extend(callIn{"function_call", c.ID, c.Function.Name, c.Function.Arguments}, extra))
-	}
 }
 
 // prefill loses an answer that is to be gone on with, as other APIs have it: here a new one would begin. A client of this API means what it says.

@@ -122,9 +122,6 @@ func (t *responsesUpstreamTranslation) tools() *exchange.Fault {
 		case tool.Type == nativeType:
 			t.losses.lose(at + "." + kindOf(tool.Tool))
 			continue
-		case tool.Type == "custom" && len(given(tool.Custom)) > 0:
-			t.out.Tools = append(t.out.Tools, customTool(tool.Custom))
-			continue
 		case tool.Type != "" && tool.Type != "function":
 			t.losses.lose(at + ".type")
 			continue
@@ -146,49 +143,8 @@ func (t *responsesUpstreamTranslation) tools() *exchange.Fault {
 	return t.choice()
 }
 
-// customTool is a tool whose input is a text: what stands in a member of its own in a chat completion stands in the tool here.
-func customTool(custom json.RawMessage) any {
-	var c struct {
-		Name        string `json:"name"`
-		Description string `json:"description"`
-		Format      struct {
-			Type    string `json:"type"`
-			Grammar struct {
-				Syntax     string `json:"syntax"`
-				Definition string `json:"definition"`
-			} `json:"grammar"`
-		} `json:"format"`
-	}
-	_ = loosely(custom, &c)
-	type format struct {
-		Type       string `json:"type"`
-		Syntax     string `json:"syntax,omitempty"`
-		Definition string `json:"definition,omitempty"`
-	}
-	out := struct {
-		Type        string  `json:"type"`
-		Name        string  `json:"name"`
-		Description string  `json:"description,omitempty"`
-		Format      *format `json:"format,omitempty"`
-	}{Type: "custom", Name: c.Name, Description: c.Description}
-	if c.Format.Type != "" {
-		out.Format = &format{c.Format.Type, c.Format.Grammar.Syntax, c.Format.Grammar.Definition}
-	}
-	return out
-}
-
 func (t *responsesUpstreamTranslation) choice() *exchange.Fault {
 	if _, wrapped := t.extra["tool_choice"]; wrapped {
-		return nil
-	}
-	var custom struct {
-		Type   string `json:"type"`
-		Custom struct {
-			Name string `json:"name"`
-		} `json:"custom"`
-	}
-	if loosely(nullOr(t.in.ToolChoice), &custom) == nil && custom.Type == "custom" {
-		t.out.ToolChoice = chosenFunction{"custom", custom.Custom.Name}
 		return nil
 	}
 	asked, fault := t.in.choice()

@@ -226,6 +226,9 @@ func (g *golden) compare(t *testing.T, where, name, except, got string) {
 		if known {
 			name += " " + except
 		}
+		if g.read[name] == got { // of another provider of the same dialect
+			return
+		}
 		g.read[name] = got
 		g.found = append(g.found, testkit.File{Name: name, Data: got})
 		return

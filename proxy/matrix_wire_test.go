@@ -15,12 +15,12 @@ import (
 
 // matrixProviders are the targets of the matrix, and matrixDialects how the policy says what they speak.
 var (
-	matrixProviders = []string{"openai", "azure", "anthropic", "gemini", "bedrock"}
+	matrixProviders = []string{"openai", "azure", "responses", "anthropic", "gemini", "bedrock"}
 	matrixDialects  = map[string]string{
 		"openai": "dialect: openai, key_env: KEY, max_tokens_field: max_completion_tokens", "azure": "dialect: azure, key_env: KEY, max_tokens_field: max_completion_tokens", "anthropic": "dialect: anthropic, key_env: KEY",
-		"gemini": "dialect: gemini, key_env: KEY", "bedrock": "dialect: bedrock, key_env: KEY",
+		"responses": "dialect: responses, key_env: KEY, unsupported: drop", "gemini": "dialect: gemini, key_env: KEY", "bedrock": "dialect: bedrock, key_env: KEY",
 	}
-	matrixModels = map[string]string{"openai": "gpt-5", "azure": "gpt-5", "anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-flash", "bedrock": "anthropic.claude-sonnet-4-6"}
+	matrixModels = map[string]string{"openai": "gpt-5", "azure": "gpt-5", "responses": "gpt-5", "anthropic": "claude-sonnet-4-6", "gemini": "gemini-3-flash", "bedrock": "anthropic.claude-sonnet-4-6"}
 )
 
 // wireOf is the dialect whose bodies a provider takes: Azure's are OpenAI's.
@@ -91,6 +91,7 @@ func (w *matrixWire) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 // refusals are what each says when it refuses.
 var refusals = map[string]string{
 	"openai":    `{"error":{"message":"No.","type":"some_type","param":null,"code":"some_code"}}`,
+	"responses": `{"error":{"message":"No.","type":"some_type","param":null,"code":"some_code"}}`,
 	"anthropic": `{"type":"error","error":{"type":"some_type","message":"No."}}`,
 	"gemini":    `{"error":{"code":400,"message":"No.","status":"SOME_STATUS"}}`,
 	"bedrock":   `{"message":"No."}`,
