@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func responsesUpstreamRefusal(status int, body []byte) []byte {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(body, &in) == nil && len(in.Error) > 0 && in.Error[0] == '{' {
-		return append([]byte(nil), body...)
+		return bytes.Clone(body)
 	}
 	var out chatError
 	out.Error.Message, out.Error.Type = fmt.Sprintf("The provider refused the request with status %d.", status), "invalid_request_error"

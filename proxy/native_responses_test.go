@@ -57,6 +57,11 @@ prices: { overrides: { theirs/gpt-5-mini: { input: 3, output: 15, cache_read: 0.
 		t.Errorf("cut: %s, row %+v", cut.body, row)
 	}
 
+	up.says(200, vectors)
+	if got := h.say("/v1/embeddings", `{"model":"big","input":"one"}`); got.status != 200 || got.body != vectors || h.row(got.id()).Cost != 1000*3000 {
+		t.Errorf("embeddings: %d %s", got.status, got.body)
+	}
+
 	refusal := `{"error":{"message":"Too long.","type":"invalid_request_error","param":"input","code":"x","new":1}}`
 	up.says(400, refusal)
 	if got := ask("Refuse this."); got.status != 400 || got.body != refusal {
