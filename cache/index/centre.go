@@ -26,7 +26,7 @@ type ranked struct {
 
 // mostCentres is how many centres a lookup compares in full, those with the nearest signs. Signs tell little of vectors that are not near: with
 // fewer, lookups would miss cells.
-const mostCentres = 2 * shortList
+const mostCentres = 3 * shortList
 
 // around appends the cells whose centres are nearest to v that dst has room for, nearest first. Of more than mostCentres it misses some.
 func (x *Index) around(v *embed.Vector, dst []ranked) []ranked {
