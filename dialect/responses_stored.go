@@ -13,6 +13,7 @@ type Stored struct {
 	Previous   string // the id of the response that it goes on from
 	Background bool   // it is answered at once, and worked on later
 	Unsized    bool   // it refers to something whose size an id does not tell: a conversation, a prompt, an item
+	Named      string // the member that names a conversation or an item by its provider's own id, which nobody here can tell whose it is; "" if none does
 	Declined   bool   // store is false
 }
 
@@ -37,13 +38,13 @@ func ReadStored(body []byte) (s Stored, fault *exchange.Fault) {
 		s.Member = "background"
 	}
 	if refersToItems(in.Input) {
-		s.Member, s.Unsized = "input", true
+		s.Member, s.Named, s.Unsized = "input", "input", true
 	}
 	if says(in.Prompt) {
 		s.Member, s.Unsized = "prompt", true
 	}
 	if says(in.Conversation) {
-		s.Member, s.Unsized = "conversation", true
+		s.Member, s.Named, s.Unsized = "conversation", "conversation", true
 	}
 	if says(in.Previous) {
 		if json.Unmarshal(in.Previous, &s.Previous) != nil {

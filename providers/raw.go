@@ -3,6 +3,7 @@ package providers
 import (
 	"cmp"
 	"hash/fnv"
+	"slices"
 
 	"bursar/dialect"
 	"bursar/pricing"
@@ -36,6 +37,11 @@ func (u *Upstream) OnlyKey(team string) (number uint32, ok bool) {
 		return 0, false
 	}
 	return ring[0].number(), true
+}
+
+// Owns tells whether a key is one of a team's own, so that what its account has stored is that team's.
+func (u *Upstream) Owns(team string, number uint32) bool {
+	return slices.ContainsFunc(u.keys, func(c *credential) bool { return c.number() == number && c.Team == team && team != "" })
 }
 
 // ResponseUsage is what a stored response tells of what it has used. False: it tells nothing.

@@ -69,6 +69,9 @@ func TestRawCalls(t *testing.T) {
 	if n, ok := up.OnlyKey("search"); !ok || n != keys[2].number() {
 		t.Errorf("the only key of a team: %d %t", n, ok)
 	}
+	if !up.Owns("search", keys[2].number()) || up.Owns("support", keys[2].number()) || up.Owns("search", keys[0].number()) || up.Owns("", keys[0].number()) {
+		t.Error("whose the keys are")
+	}
 	if _, ok := up.OnlyKey("support"); ok {
 		t.Error("the only one of two keys")
 	}

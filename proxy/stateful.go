@@ -51,9 +51,11 @@ func (s *Server) readStored(t *trip) (fault *exchange.Fault) {
 		st.ids.Theirs, st.ids.Ours = st.origin.ID, id
 		t.ctx.Request.SetBody(dialect.WithPrevious(body, st.origin.ID))
 	case st.asked.Unsized:
-		return t.onlyAccount()
+		if fault = t.onlyAccount(); fault != nil {
+			return fault
+		}
 	}
-	return nil
+	return t.ownAccount()
 }
 
 // unseal reads the id of a response: 404 if there is none of that id for the team.
@@ -97,6 +99,21 @@ func (t *trip) onlyAccount() *exchange.Fault {
 		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: st.asked.Member, Reason: exchange.ReasonNoCandidate, NoRetry: true,
 		Message: fmt.Sprintf("`%s` means what one account of a provider has stored, and the policy has %s that could be meant.", st.asked.Member, several(accounts)),
 		Hint:    "Go on from an answer with `previous_response_id`, whose id says where it is; or send the whole conversation as `input`, item by item.",
+	}
+}
+
+// ownAccount refuses what is named by an id that is not ours at an account that the team shares: it may be another team's.
+func (t *trip) ownAccount() *exchange.Fault {
+	st := &t.stored
+	provider, _, _ := strings.Cut(st.at, "/")
+	up := t.using.upstreams[provider]
+	if st.asked.Named == "" || up == nil || up.Owns(t.Identity.Team, st.key) {
+		return nil
+	}
+	return &exchange.Fault{
+		Status: 400, Type: "invalid_request_error", Code: "unsupported_by_target", Param: st.asked.Named, Reason: exchange.ReasonNotAllowed, NoRetry: true,
+		Message: fmt.Sprintf("`%s` names what the account at provider %q has stored, and other teams use that account: nothing tells whose it is.", st.asked.Named, provider),
+		Hint:    "Go on from an answer with `previous_response_id`, or send the whole conversation as `input`, item by item; or an operator gives the team a key of its own there.",
 	}
 }
 

@@ -127,7 +127,7 @@ routes: [ { name: all, when: { model: auto }, to: big }, { name: as asked, to: a
 func TestConversationsOfTheOnlyAccount(t *testing.T) {
 	up := newResponsesAPI(t)
 	h := open(t, plan{sections: pot + `providers:
-  openai: { dialect: responses, base_url: "` + up.URL + `/v1", key_env: OAI_KEY, retries: 0 }
+  openai: { dialect: responses, base_url: "` + up.URL + `/v1", retries: 0, keys: [ { key_env: OAI_KEY }, { key_env: SEARCH_KEY, team: search } ] }
   fake: { dialect: openai, base_url: "UP", retries: 0 }
 models: { small: { use: openai/gpt-5-mini }, big: { use: fake/big } }
 prices: { overrides: { fake/big: { input: 2, output: 4 } } }
@@ -143,6 +143,25 @@ prices: { overrides: { fake/big: { input: 2, output: 4 } } }
 	got := h.call("POST", "/v1/responses", `{"model":"small","input":[{"type":"item_reference","id":"msg_1"},{"type":"function_call_output","call_id":"call_1","output":"4"}]}`, "Authorization", "Bearer "+h.secret)
 	if row := h.row(got.id()); got.status != 200 || !strings.Contains(row.Facts, "Sinput") {
 		t.Errorf("a reference: %d %s", got.status, got.body)
+	}
+	// Who shares the account could name what is another team's; a prompt is nobody's.
+	support := h.bearer(keys.Terms{Team: "support"})
+	first := h.ask("", "Authorization", support).response(t).ID
+	for more, param := range map[string]string{
+		`,"conversation":"conv_1"`:                                                   "conversation",
+		`,"input":[{"type":"item_reference","id":"msg_1"}]`:                          "input",
+		`,"previous_response_id":"` + first + `","conversation":"conv_1"`:            "conversation",
+		`,"prompt":{"id":"pmpt_1"},"input":[{"type":"item_reference","id":"msg_1"}]`: "input",
+	} {
+		up.mu.Lock()
+		asked := len(up.asked)
+		up.mu.Unlock()
+		if f := h.call("POST", "/v1/responses", `{"model":"small"`+more+`}`, "Authorization", support); f.status != 400 || f.fault(t).Param != param || len(up.asked) != asked {
+			t.Errorf("%s at a shared account: %d %s", more, f.status, f.body)
+		}
+	}
+	if got := h.ask(`,"prompt":{"id":"pmpt_1"}`, "Authorization", support); got.status != 200 {
+		t.Errorf("a prompt at a shared account: %d %s", got.status, got.body)
 	}
 	unknown := open(t, plan{sections: up.at()})
 	if got := unknown.ask(`,"conversation":"conv_1"`); got.status != 400 || got.fault(t).Param != "conversation" {
