@@ -62,3 +62,40 @@ prices: { overrides: { chat/tiny: { input: 2, output: 4 }, native/tiny: { input:
 		}
 	}
 }
+
+// TestRealResponses: a real llama.cpp server that is spoken to by the Responses API, before clients of three APIs: each gets an answer of its own form, and it
+// is billed as the server counts it.
+func TestRealResponses(t *testing.T) {
+	url := os.Getenv("BURSAR_TEST_LLM")
+	if url == "" {
+		t.Skip("set BURSAR_TEST_LLM=http://host:port/v1 to run against a real server")
+	}
+	h := open(t, plan{sections: `providers: { real: { dialect: responses, base_url: "` + url + `", retries: 0 } }
+models: { small: { use: real/tiny }, big: { use: real/tiny } }
+prices: { overrides: { real/tiny: { input: 2, output: 4 } } }
+`})
+	for path, c := range map[string]struct{ body, plain, stream, end string }{
+		"/v1/responses":        {`{"model":"small","max_output_tokens":16,"instructions":"Be brief.","input":"Hi"`, `"type":"output_text"`, "event: response.output_text.delta\n", "event: response.completed\n"},
+		"/v1/chat/completions": {`{"model":"small","max_tokens":16,"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}]`, `"role":"assistant"`, `"delta":{"content":`, "data: [DONE]\n"},
+		"/v1/messages":         {`{"model":"small","max_tokens":16,"system":"Be brief.","messages":[{"role":"user","content":"Hi"}]`, `"type":"text"`, "event: content_block_delta\n", "event: message_stop\n"},
+	} {
+		for _, form := range []string{`}`, `,"stream":true}`} {
+			var got reply
+			for range 50 { // the model is random: it may say nothing at all
+				if got = h.say(path, c.body+form); got.status != 200 || strings.Contains(got.body, c.plain) && form == "}" || strings.Contains(got.body, c.stream) {
+					break
+				}
+			}
+			row := h.row(got.id())
+			if form == "}" && !strings.Contains(got.body, c.plain) || form != "}" && (!strings.Contains(got.body, c.stream) || !strings.Contains(got.body, c.end)) {
+				t.Errorf("%s: %d %s", path, got.status, got.body)
+			}
+			if row.UsageMethod != "reported" || row.Usage.Prompt() < 2 || row.Usage.Completion() < 1 || row.Cost == 0 {
+				t.Errorf("%s: %s, row %+v", path, got.body, row)
+			}
+		}
+		if refused := h.say(path, strings.Replace(c.body, `16`, `16,"temperature":"warm"`, 1)+`}`); refused.status != 400 {
+			t.Errorf("%s, refused: %d %s", path, refused.status, refused.body)
+		}
+	}
+}
