@@ -116,10 +116,8 @@ func (s *Simulation) check(result *Result, r *Record, f *exchange.Facts, d *exch
 		result.Saved[exchange.LeverEscalate] = -checked.Second
 	}
 	if k.Shadow > 0 && f.N <= 1 {
-		other := checked.Premium // its calls are those that the request lacks
-		if to := servable(k.To); !checked.Escalated && len(to) > 0 {
-			other = s.prices.Cost(to[0], &usage, f.At)
-			checked.Shadow = portion(other, k.Shadow)
+		if to := servable(k.To); !checked.Escalated && len(to) > 0 { // an escalated request has both answers
+			checked.Shadow = portion(s.prices.Cost(to[0], &usage, f.At), k.Shadow)
 		}
 		result.Cost += checked.Shadow
 		result.Saved[exchange.LeverEscalate] -= checked.Shadow
