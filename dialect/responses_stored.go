@@ -19,35 +19,28 @@ type Stored struct {
 
 // ReadStored finds what a request says of what is stored. A null, and what is empty or false, says nothing.
 func ReadStored(body []byte) (s Stored, fault *exchange.Fault) {
-	var in struct {
-		Previous     json.RawMessage `json:"previous_response_id"`
-		Conversation json.RawMessage `json:"conversation"`
-		Prompt       json.RawMessage `json:"prompt"`
-		Background   json.RawMessage `json:"background"`
-		Store        json.RawMessage `json:"store"`
-		Input        json.RawMessage `json:"input"`
-	}
+	var in map[string]json.RawMessage // and no struct: to one of those "CONVERSATION" is "conversation", to a provider it is not
 	if err := json.Unmarshal(body, &in); err != nil {
 		return s, malformed("body", "a JSON object"+why(err))
 	}
-	s.Declined = string(in.Store) == "false"
-	if says(in.Background) {
-		if json.Unmarshal(in.Background, &s.Background) != nil {
+	s.Declined = string(in["store"]) == "false"
+	if says(in["background"]) {
+		if json.Unmarshal(in["background"], &s.Background) != nil {
 			return s, malformed("background", "true or false")
 		}
 		s.Member = "background"
 	}
-	if refersToItems(in.Input) {
+	if refersToItems(in["input"]) {
 		s.Member, s.Named, s.Unsized = "input", "input", true
 	}
-	if says(in.Prompt) {
+	if says(in["prompt"]) {
 		s.Member, s.Unsized = "prompt", true
 	}
-	if says(in.Conversation) {
+	if says(in["conversation"]) {
 		s.Member, s.Named, s.Unsized = "conversation", "conversation", true
 	}
-	if says(in.Previous) {
-		if json.Unmarshal(in.Previous, &s.Previous) != nil {
+	if says(in["previous_response_id"]) {
+		if json.Unmarshal(in["previous_response_id"], &s.Previous) != nil {
 			return s, malformed("previous_response_id", "the id of a response")
 		}
 		s.Member = "previous_response_id"
@@ -64,16 +57,21 @@ func says(value json.RawMessage) bool {
 	return true
 }
 
-// refersToItems tells whether an input has references to items in place of items.
+// refersToItems tells whether an input has references to items in place of items. Their type may be left out, which no other kind but messages does.
 func refersToItems(input json.RawMessage) bool {
-	var items []struct {
-		Type string `json:"type"`
-	}
-	if !bytes.Contains(input, []byte("item_reference")) || json.Unmarshal(input, &items) != nil {
+	if input = bytes.TrimSpace(input); len(input) == 0 || input[0] != '[' {
 		return false
 	}
+	var items []map[string]json.RawMessage
+	if json.Unmarshal(input, &items) != nil {
+		return false // the provider will say what is wrong with it
+	}
 	for _, item := range items {
-		if item.Type == "item_reference" {
+		var kind string
+		if raw := given(item["type"]); raw != nil && json.Unmarshal(raw, &kind) != nil {
+			continue
+		}
+		if kind == "item_reference" || kind == "" && given(item["role"]) == nil && given(item["id"]) != nil {
 			return true
 		}
 	}

@@ -20,12 +20,23 @@ func TestReadStored(t *testing.T) {
 	f(`,"store":false`, Stored{Declined: true})
 	f(`,"previous_response_id":"resp_1","background":true`, Stored{Member: "previous_response_id", Previous: "resp_1", Background: true})
 	f(`,"background":true`, Stored{Member: "background", Background: true})
-	f(`,"conversation":"conv_1"`, Stored{Member: "conversation", Unsized: true})
-	f(`,"conversation":{"id":"conv_1"}`, Stored{Member: "conversation", Unsized: true})
+	f(`,"conversation":"conv_1"`, Stored{Member: "conversation", Named: "conversation", Unsized: true})
+	f(`,"conversation":{"id":"conv_1"}`, Stored{Member: "conversation", Named: "conversation", Unsized: true})
+	f(`,"conversation":"conv_1","CONVERSATION":null,"Background":true`, Stored{Member: "conversation", Named: "conversation", Unsized: true})
 	f(`,"prompt":{"id":"pmpt_1"},"previous_response_id":"resp_1"`, Stored{Member: "previous_response_id", Previous: "resp_1", Unsized: true})
-	reference, _ := ReadStored([]byte(`{"input":[{"role":"user","content":"hi"},{"type":"item_reference","id":"msg_1"}]}`))
-	if (reference != Stored{Member: "input", Unsized: true}) {
-		t.Errorf("a reference: %+v", reference)
+	for item, want := range map[string]Stored{
+		`{"type":"item_reference","id":"msg_1"}`:                  {Member: "input", Named: "input", Unsized: true},
+		`{"type":"item\u005freference","id":"msg_1"}`:             {Member: "input", Named: "input", Unsized: true},
+		`{"type":"item_reference","TYPE":"message","id":"msg_1"}`: {Member: "input", Named: "input", Unsized: true},
+		`{"id":"msg_1"}`:                                            {Member: "input", Named: "input", Unsized: true},
+		`{"type":null,"id":"msg_1"}`:                                {Member: "input", Named: "input", Unsized: true},
+		`{"id":"msg_1","role":"assistant","content":"hello"}`:       {},
+		`{"type":"function_call_output","call_id":"1","output":""}`: {},
+	} {
+		got, fault := ReadStored([]byte(`{"input":[{"role":"user","content":"hi"},` + item + `]}`))
+		if fault != nil || got != want {
+			t.Errorf("%s: %+v, %v", item, got, fault)
+		}
 	}
 	for _, bad := range []string{`{"previous_response_id":{}}`, `{"background":"yes"}`, `[]`} {
 		if got, fault := ReadStored([]byte(bad)); fault == nil || fault.Status != 400 {
