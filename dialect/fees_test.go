@@ -15,6 +15,9 @@ func TestBilledByCall(t *testing.T) {
 		{&Messages, `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"code_execution_20250825","name":"code_execution"}]}`, "code_execution_20250825"},
 		{&Messages, `{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"bash_20250124","name":"bash"},{"name":"web_search","input_schema":{"type":"object"}}]}`, ""},
 		{&GenerateContent, `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"tools":[{"googleSearch":{}}]}`, "googleSearch"},
+		{&GenerateContent, `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"tools":[{"googleSearch":{},"urlContext":{}}]}`, "googleSearch"},
+		{&GenerateContent, `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"tools":[{"google_maps":{},"type":"tomorrows"}]}`, "google_maps"},
+		{&GenerateContent, `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"f"}],"googleSearch":{}}]}`, "googleSearch"},
 		{&GenerateContent, `{"contents":[{"role":"user","parts":[{"text":"x"}]}],"tools":[{"functionDeclarations":[{"name":"googleSearch"}]},{"urlContext":{}}]}`, ""},
 	} {
 		chat, fault := test.client.Request([]byte(test.body), Asked{Model: "m"})

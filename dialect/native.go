@@ -122,11 +122,10 @@ func (e extended) MarshalJSON() ([]byte, error) {
 
 // kindOf names what a block or a tool is, for who cannot have it.
 func kindOf(raw json.RawMessage) string {
-	var of struct {
-		Type string `json:"type"`
-	}
-	if json.Unmarshal(raw, &of) == nil && of.Type != "" {
-		return of.Type
+	var of map[string]json.RawMessage // not a struct, which would take "TYPE" for it, too
+	var kind string
+	if json.Unmarshal(raw, &of) == nil && json.Unmarshal(of["type"], &kind) == nil && kind != "" {
+		return kind
 	}
 	if all, ok := membersOf(raw); ok && len(all) > 0 { // Google names a thing by the member that holds it
 		return all[len(all)-1].name

@@ -57,8 +57,23 @@ func TestDistinct(t *testing.T) {
 		"{\"a\":\"\xff\"}":                    false,
 		`{"a":1,"A":1,"properties":{"A":1,"a":1}}`: true,
 	} {
-		if err := Distinct([]byte(body)); (err == nil) != ok {
+		if _, err := Distinct([]byte(body)); (err == nil) != ok {
 			t.Errorf("%q: %v", body, err)
 		}
+	}
+	for body, want := range map[string]bool{
+		`{"type":"a","id":1,"x":{"TYPES":1}}`:                 false,
+		`{"type":"a","id":1,"x":[{"TYPE":1,"y":2,"type":1}]}`: true,
+		`{"max_tokens":1,"MAX_TOKEN\u017f":2}`:                true,
+		`{"max_to\u212aens":1,"max_tokens":2}`:                true,
+		`{"ä":1,"Ä":2}`:                                       false, // no name that we know
+		`{"a":1,"b":2,"A":3,"B":4}`:                           true,
+	} {
+		if cased, err := Distinct([]byte(body)); err != nil || cased != want {
+			t.Errorf("%q: %t, %v", body, cased, err)
+		}
+	}
+	if _, err := Distinct([]byte(`{"a":1,"A":1,"a":2}`)); err == nil {
+		t.Error("a name that comes twice, with another between")
 	}
 }

@@ -31,3 +31,24 @@ func TestToolsBilledByCall(t *testing.T) {
 		t.Errorf("allowed: %d %s", got.status, got.body)
 	}
 }
+
+// TestNamesOfAnotherCase: a provider of the client's own API reads a member by its exact name alone. What a decoder that ignores case takes for another
+// does not reach it.
+func TestNamesOfAnotherCase(t *testing.T) {
+	up := newAnthropicAPI(t)
+	h := open(t, plan{sections: `providers: { claude: { dialect: anthropic, base_url: "` + up.URL + `", key_env: CLAUDE_KEY, retries: 0 } }
+models: { small: { use: claude/claude }, big: { use: claude/claude } }
+prices: { overrides: { claude/claude: { input: 3, output: 15 } } }
+`})
+	up.says(200, `{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":"No."}],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":4}}`)
+	for _, hidden := range []string{
+		`{"type":"web_search_20250305","TYPE":"custom","name":"web_search","input_schema":{"type":"object"}}`,
+		`{"type":"web_search_20250305","name":"web_search","input_schema":{"type":"object"},"Type":"custom"}`,
+		`{"type":"web_search_20250305","name":"web_search","TYPE":"tomorrows_tool"}`,
+	} {
+		got := h.say("/v1/messages", `{"model":"small","max_tokens":9,"messages":[{"role":"user","content":"news?"}],"tools":[`+hidden+`]}`)
+		if body, _ := up.got(); strings.Contains(body, "web_search_20250305") {
+			t.Errorf("%d %s: the provider was asked %s", got.status, got.body, body)
+		}
+	}
+}

@@ -57,10 +57,11 @@ func (t *trip) passes(c *exchange.Candidate) (ok bool) {
 	}
 }
 
-// speaks tells whether a candidate speaks the client's own API, and that is not chat completions.
+// speaks tells whether a candidate speaks the client's own API, and that is not chat completions. A body whose names another reader may take for
+// others than we do goes as what we have read.
 func (t *trip) speaks(c *exchange.Candidate) bool {
 	client := t.endpoint.client
-	return client != nil && client.Splice != nil && client.Native == t.using.policy.Providers[c.Provider].Dialect
+	return client != nil && client.Splice != nil && !t.cased && client.Native == t.using.policy.Providers[c.Provider].Dialect
 }
 
 // forward sends the body to the candidate. When it fails before its first byte, again says whether another may be tried.

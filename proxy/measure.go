@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"bursar/dialect"
 	"bursar/exchange"
 	"bursar/prompt"
 	"bursar/router"
@@ -14,15 +15,24 @@ import (
 func (s *Server) read(t *trip) *exchange.Fault {
 	t.enter(exchange.StepRead)
 	if t.endpoint.client != nil {
-		if err := prompt.Distinct(t.ctx.Request.Body()); err != nil {
+		cased, err := prompt.Distinct(t.ctx.Request.Body())
+		if err != nil {
 			return asFault(err)
 		}
+		t.cased = cased
 	}
 	if fault := s.readStored(t); fault != nil {
 		return fault
 	}
 	if fault := t.translate(); fault != nil {
 		return fault
+	}
+	if t.cased && dialect.Wraps(t.chat) {
+		return &exchange.Fault{
+			Status: 400, Type: "invalid_request_error", Code: "ambiguous_member", Reason: exchange.ReasonBadRequest, NoRetry: true,
+			Message: "An object of the request has two members whose names differ by case alone, and the request has parts that go to the provider as they are: what is read here may not be what is read there.",
+			Hint:    "Send one of them.",
+		}
 	}
 	if err := t.envelope.ReadInput(t.chat, t.endpoint.input); err != nil {
 		return asFault(err)

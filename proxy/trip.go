@@ -79,6 +79,7 @@ type trip struct {
 	plan       prompt.TrimPlan
 	marks      []prompt.Prefix // beginnings of the prompt that the provider is to keep, as we marked them
 	body       []byte          // the shaped body
+	cased      bool            // the client's own has names that differ by case alone
 	native     bool            // it is the client's own, in an API that the candidate speaks
 	dropped    []string        // members that the target's dialect has nothing for, and that were left out
 
