@@ -37,6 +37,10 @@ func (s *shared) enter(n *newcomer) {
 	}
 	s.of.mu.Lock()
 	defer s.of.mu.Unlock()
+	if e := s.of.known[n.entry.ref]; e != nil { // a lookup has had it from the vector set already
+		s.of.teach(e, e.class)
+		return
+	}
 	s.of.enter(n.entry, n.answer, &n.said)
 }
 

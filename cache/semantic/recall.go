@@ -3,6 +3,7 @@ package semantic
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -72,17 +73,31 @@ func (s *shared) search(q *Question) ([]*newcomer, error) {
 	var found []*newcomer
 	for i, r := range wanted {
 		n := readNewcomer(r, values[i].Val())
-		switch {
-		case n == nil: // it has expired
+		if n == nil { // it has expired
 			f.erase(s, r)
-		case reported[string(n.answer[:])], reported[string(n.said.digest[:])], reported[string(n.entry.key.AppendTo(nil))]:
-			s.condemn(string(n.answer[:]), string(n.said.digest[:])) // for the others that say the same
-			f.erase(s, r)
-		default:
-			found = append(found, n)
+			continue
 		}
+		found = append(found, n)
 	}
-	return found, nil
+	return s.spared(found, reported), nil
+}
+
+// spared drops the questions whose answer was reported, by its key or by what it says, and the others that say the same, here and elsewhere.
+func (s *shared) spared(found []*newcomer, reported map[string]bool) []*newcomer {
+	for left := -1; left != len(found); {
+		left = len(found)
+		found = slices.DeleteFunc(found, func(n *newcomer) bool {
+			answer, said := string(n.answer[:]), string(n.said.digest[:])
+			if !reported[string(n.entry.key.AppendTo(nil))] && !reported[answer] && !reported[said] {
+				return false
+			}
+			reported[answer], reported[said] = true, true
+			s.condemn(answer, said)
+			s.fleet.erase(s, n.entry.ref)
+			return true
+		})
+	}
+	return found
 }
 
 // lacking are the questions found that memory lacks and that belong to the nearest. Redis tells cosines as (1 + cosine) / 2, of vectors that it has

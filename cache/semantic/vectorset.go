@@ -35,15 +35,22 @@ func ProbeVectorSets(ctx context.Context, client redis.UniversalClient) error {
 	return ErrNoVectorSets
 }
 
-// answered tells whether an error is Redis's own answer, and not that there was none.
+// answered tells whether an error is Redis's own answer, and not that there was none, or one for the time being.
 func answered(err error) bool {
 	var reply redis.Error
-	return errors.As(err, &reply) && !errors.Is(err, redis.Nil)
+	return errors.As(err, &reply) && !errors.Is(err, redis.Nil) && !passing(err)
+}
+
+// passing tells whether Redis only says that it starts, fails over, takes nobody in, or is a replica.
+func passing(err error) bool {
+	return redis.IsLoadingError(err) || redis.IsReadOnlyError(err) || redis.IsMasterDownError(err) || redis.IsClusterDownError(err) ||
+		redis.IsTryAgainError(err) || redis.IsNoReplicasError(err) || redis.IsMaxClientsError(err) || redis.IsAuthError(err)
 }
 
 const (
 	mostAdded  = 64      // vectors that one pipeline adds: each takes Redis up to a millisecond
-	mostAdding = 1 << 16 // vectors that wait
+	mostAdding = 1 << 16 // vectors that wait, and condemnations
+	mostAtOnce = 512     // of what is quick
 	sampled    = 32      // members of a set that are looked at for whether they have gone, at once
 	searched   = 64      // vectors that Redis looks at for the nearest: the greater, the fewer it misses
 )
@@ -203,6 +210,7 @@ func (s *shared) condemn(members ...string) {
 	for _, m := range members {
 		f.condemning = append(f.condemning, condemnation{s, m})
 	}
+	f.condemning = f.condemning[max(0, len(f.condemning)-mostAdding):]
 	f.mu.Unlock()
 	f.rouse()
 }
@@ -214,26 +222,28 @@ type condemnation struct {
 }
 
 func (f *fleet) sendCondemned(ctx context.Context) error {
-	f.mu.Lock()
-	all := f.condemning
-	f.condemning = nil
-	f.mu.Unlock()
-	if len(all) == 0 {
-		return nil
-	}
-	_, err := f.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, c := range all {
-			p.SAdd(ctx, c.of.condemned(), c.member)
-			p.PExpire(ctx, c.of.condemned(), c.of.keeps())
-		}
-		return nil
-	})
-	if err != nil {
+	for {
 		f.mu.Lock()
-		f.condemning = append(all, f.condemning...)
+		some := f.condemning[:min(mostAtOnce, len(f.condemning))]
+		f.condemning = f.condemning[len(some):]
 		f.mu.Unlock()
+		if len(some) == 0 {
+			return nil
+		}
+		_, err := f.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, c := range some {
+				p.SAdd(ctx, c.of.condemned(), c.member)
+				p.PExpire(ctx, c.of.condemned(), c.of.keeps())
+			}
+			return nil
+		})
+		if err != nil {
+			f.mu.Lock()
+			f.condemning = append(some[:len(some):len(some)], f.condemning...)
+			f.mu.Unlock()
+			return err
+		}
 	}
-	return err
 }
 
 // refFrom reads a member of a vector set.

@@ -3,12 +3,14 @@ package semantic
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"bursar/cache"
 	"bursar/cache/embed"
@@ -203,6 +205,60 @@ func TestProbeSaysWhatIsMissing(t *testing.T) {
 	if err := ProbeVectorSets(context.Background(), old.client(t)); err == nil || !strings.Contains(err.Error(), "Redis 8") {
 		t.Errorf("a Redis without vector sets: %v", err)
 	}
+}
+
+// saying is a question as Redis has it, with an answer of its own that says the same as others.
+func saying(text, answer, said string) *newcomer {
+	e := &entry{text: text, key: cache.NewKey("team=a").Part(answer).Key(), ref: newRef(), expires: time.Now().Add(time.Hour), labels: unique.Make("")}
+	c := newContent(said)
+	return &newcomer{entry: e, said: c, answer: c.digest}
+}
+
+// All questions that say what a reported answer says are kept out of memory, in whatever order they are found.
+func TestWhatSaysTheSameAsAReportedAnswerStaysOut(t *testing.T) {
+	r := &common{addr: miniredis.RunT(t).Addr(), org: rand.Text()}
+	p := partition(t, r.vectors(t, 32), contextOf("x"))
+	first, reported, other := saying("one", "1", "On the portal."), saying("two", "2", "On the portal."), saying("three", "3", "By post.")
+	left := p.shared.spared([]*newcomer{first, reported, other}, map[string]bool{string(reported.entry.key.AppendTo(nil)): true})
+	if len(left) != 1 || left[0] != other {
+		t.Errorf("%d questions are left of three, want that one alone that says something else", len(left))
+	}
+}
+
+// A question that a lookup has taken in from the vector set before its message is read is one question all the same.
+func TestAQuestionThatWasRecalledIsNotEnteredTwice(t *testing.T) {
+	r := &common{addr: miniredis.RunT(t).Addr(), org: rand.Text()}
+	p := partition(t, r.vectors(t, 32), contextOf("x"))
+	recalled := saying(renewal, "1", "On the portal.")
+	read := *recalled
+	again := *recalled.entry
+	read.entry = &again
+	p.mu.Lock()
+	p.shared.readmit(recalled)
+	p.mu.Unlock()
+	p.shared.enter(&read)
+	if s := p.State(); s.Entries != 1 || s.Labels != 1 || recalled.entry.class.members != 1 {
+		t.Errorf("%d entries, %d learned, an answer with %d questions; want 1 of each", s.Entries, s.Labels, recalled.entry.class.members)
+	}
+}
+
+// While Redis fails over, what is to be removed from it waits.
+func TestWhatIsErasedWaitsForAReplicaToTakeOver(t *testing.T) {
+	server := miniredis.RunT(t)
+	r := &common{addr: server.Addr(), org: rand.Text()}
+	f := r.vectors(t, 0).fleet // it has not begun to write
+	s := &shared{fleet: f, name: f.prefix + "x"}
+	f.erased, f.condemning = []indexed{{of: s, ref: newRef()}}, nil
+	for _, why := range []string{"READONLY You can't write against a read only replica.", "LOADING Redis is loading the dataset in memory"} {
+		server.SetError(why)
+		if err := f.sendErased(context.Background()); err == nil || len(f.erased) != 1 {
+			t.Errorf("%s: error %v, and %d questions wait, want 1", why, err, len(f.erased))
+		}
+		if err := ProbeVectorSets(context.Background(), f.client); err == nil || errors.Is(err, ErrNoVectorSets) {
+			t.Errorf("%s: asked for vector sets: %v", why, err)
+		}
+	}
+	server.SetError("")
 }
 
 // BenchmarkVectorSet tells what a search takes among 10,000 questions, what Redis keeps for each, and how often it finds the nearest.

@@ -170,7 +170,7 @@ func (f *fleet) reports() string { return f.prefix + "reports" }
 func (f *fleet) sendErased(ctx context.Context) error {
 	for {
 		f.mu.Lock()
-		n := min(512, len(f.erased))
+		n := min(mostAtOnce, len(f.erased))
 		some := f.erased[:n:n]
 		f.erased = f.erased[n:]
 		f.mu.Unlock()
