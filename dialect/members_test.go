@@ -379,3 +379,23 @@ func firstDifference(a, b any, at string) string {
 	}
 	return at
 }
+
+// TestLabels: what clients write beside what they ask is named, and refuses no request.
+func TestLabels(t *testing.T) {
+	for body, label := range map[string]string{
+		`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi","id":"m1"}]}`:                                                                                  "id",
+		`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi","timestamp":1795000000}]}`:                                                                     "timestamp",
+		`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":[{"type":"text","text":"hi","id":"p1"}]}]}`:                                                         "id",
+		`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,aGk=","format":"image/png"}}]}]}`:    "format",
+		`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","strict":true,"function":{"name":"f"}}]}`:                        "strict",
+		`{"model":"m","max_tokens":99,"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","cache_control":{"type":"ephemeral"}}}]}`: "cache_control",
+	} {
+		for _, name := range []string{"anthropic", "gemini", "bedrock", "responses"} {
+			target, _ := Find(name)
+			_, dropped, fault := target.Request([]byte(body), Options{})
+			if fault != nil || !slices.Contains(dropped, label) {
+				t.Errorf("%s for %s: %v, dropped %v", body, name, fault, dropped)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -125,7 +126,7 @@ func (s *responsesUpstreamStream) begin(dst []byte) []byte {
 	return s.chunk(dst, &turn{Role: "assistant", Content: new(string)})
 }
 
-// of is the item that an event tells of. Some servers do not number them.
+// of is the item that an event tells of. Some servers do not number them, and llama.cpp names a call by its call_id alone.
 func (s *responsesUpstreamStream) of(e *upstreamEvent, id string) *growingItem {
 	key := id
 	if e.At != nil {
@@ -144,7 +145,7 @@ func (s *responsesUpstreamStream) add(dst []byte, e *upstreamEvent) ([]byte, err
 		return dst, err
 	}
 	dst = s.begin(dst)
-	g := s.of(e, item.ID)
+	g := s.of(e, cmp.Or(item.ID, item.CallID))
 	if item.Type == "function_call" && !item.foreign() {
 		dst = s.call(dst, g, item)
 	}
@@ -234,7 +235,7 @@ func (s *responsesUpstreamStream) done(dst []byte, e *upstreamEvent) ([]byte, er
 		return dst, err
 	}
 	dst = s.begin(dst)
-	g := s.of(e, item.ID)
+	g := s.of(e, cmp.Or(item.ID, item.CallID))
 	switch {
 	case item.foreign():
 		return s.choice(dst, choice{Delta: &turn{}, Native: &native{Dialect: responsesName, Content: []json.RawMessage{item.raw}}}), nil

@@ -375,3 +375,31 @@ func TestThoughtsStayWithTheirAPI(t *testing.T) {
 		t.Error("a client of Anthropic's own sends it what it cannot read")
 	}
 }
+
+// TestResponsesStreamOfUnnumberedCalls: llama.cpp numbers no item and gives its calls no id but the call_id, which their arguments name.
+func TestResponsesStreamOfUnnumberedCalls(t *testing.T) {
+	s := newResponsesUpstreamStream(Made{})
+	var out []byte
+	for _, event := range []string{
+		`{"type":"response.output_item.added","item":{"type":"function_call","call_id":"fc_a","name":"one","arguments":""}}`,
+		`{"type":"response.function_call_arguments.delta","item_id":"fc_a","delta":"{\"a\":1}"}`,
+		`{"type":"response.output_item.added","item":{"type":"function_call","call_id":"fc_b","name":"two","arguments":""}}`,
+		`{"type":"response.function_call_arguments.delta","item_id":"fc_b","delta":"{\"b\":2}"}`,
+		`{"type":"response.output_item.done","item":{"type":"function_call","call_id":"fc_a","name":"one","arguments":"{\"a\":1}"}}`,
+		`{"type":"response.output_item.done","item":{"type":"function_call","call_id":"fc_b","name":"two","arguments":"{\"b\":2}"}}`,
+		`{"type":"response.completed","response":{"id":"r","status":"completed"}}`,
+	} {
+		var err error
+		if out, err = s.Event(out, []byte(event)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{
+		`{"index":0,"id":"fc_a","type":"function","function":{"name":"one","arguments":""}}`, `{"index":0,"function":{"arguments":"{\"a\":1}"}}`,
+		`{"index":1,"id":"fc_b","type":"function","function":{"name":"two","arguments":""}}`, `{"index":1,"function":{"arguments":"{\"b\":2}"}}`,
+	} {
+		if bytes.Count(out, []byte(want)) != 1 {
+			t.Errorf("%s is not told once in\n%s", want, out)
+		}
+	}
+}

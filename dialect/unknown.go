@@ -89,10 +89,13 @@ func (r *chatRequest) saidAt(at string) bool {
 	return err == nil && i < len(r.Messages) && r.Messages[i].Role == "assistant"
 }
 
-// unknown loses what nobody knows. Of an earlier answer it is noted: clients send back what they were told, and it asks for nothing.
+// labels are members that clients write where nobody reads them: which message it is and from when, and hints for a cache or of a form.
+var labels = []string{"id", "type", "status", "timestamp", "createdAt", "created_at", "cache_control", "strict"}
+
+// unknown loses what nobody knows. Of an earlier answer it is noted: clients send back what they were told, and it asks for nothing. So are labels.
 func (l *losses) unknown(all []unknownMember) {
 	for _, m := range all {
-		if m.answered {
+		if m.answered || slices.Contains(labels, m.name) || m.name == "format" && strings.HasSuffix(m.at, ".image_url") {
 			l.note(m.name)
 		} else {
 			l.lose(m.at + "." + m.name)
