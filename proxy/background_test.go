@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -191,4 +192,32 @@ func TestDrainDoesNotWaitForTheBackground(t *testing.T) {
 	h.client = nil
 	h.keys.Close()
 	must(t, h.ledger.Close())
+}
+
+// TestBackgroundIsBookedThoughItsClientLeaves before it is answered: the provider has it, works on it, and bills it.
+func TestBackgroundIsBookedThoughItsClientLeaves(t *testing.T) {
+	for _, form := range []string{"", streamed} {
+		h, up := background(t, plan{})
+		up.mu.Lock() // it takes what is asked of it, and does not answer yet
+		body := `{"model":"small","input":"hi","max_output_tokens":20` + inBackground + form + `}`
+		conn, _ := h.dial(fmt.Sprintf("POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", h.secret, len(body), body))
+		until(t, "money is held", func() bool { return h.standing().Held > 0 })
+		_ = conn.Close()
+		for range 50 { // a gateway that hangs up, too, has done so by then
+			if h.standing().Held == 0 {
+				t.Errorf("%q: it is settled before it is answered", form)
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		up.mu.Unlock()
+		until(t, "it is worked on", func() bool { up.mu.Lock(); defer up.mu.Unlock(); return up.made == 1 })
+		until(t, "its books are kept", func() bool { return h.Pending() == 1 })
+		up.ends(nil)
+		x := h.await("its end", func(*exchange.Exchange) bool { return true })
+		if row := h.row(x.ID); row.Cost != (5*1000+5*2000)*1000 || row.UsageMethod != "reported" {
+			t.Errorf("%q: row %+v", form, row)
+		}
+		h.settled()
+	}
 }

@@ -70,6 +70,7 @@ func (s *Server) forward(t *trip) (again bool, fault *exchange.Fault) {
 	c := t.Decision.Candidates[t.candidate]
 	t.call = providers.Call{Model: c.Model, Target: c.Target, Body: t.body, Stream: t.Facts.Stream, N: t.Facts.N, RequestID: t.ID, Key: t.stored.key, Tokens: t.sent + t.cap*t.Facts.N, Others: t.candidate+1 < len(t.Decision.Candidates), Team: t.Facts.Team, Conversation: t.Facts.Conversation}
 	switch {
+	case t.stored.asked.Background: // it is worked on, and billed, whoever waits for the answer
 	case t.client != nil && t.seat != nil:
 		t.call.Caller = followedCaller{t.client, t.seat}
 	case t.client != nil:
@@ -186,7 +187,11 @@ func (s *Server) callFailed(t *trip, c *exchange.Candidate, err error) (again bo
 	}
 	s.Warn("call a provider", err)
 	if failure.Sent && mayBill(failure.Cause) {
-		t.paid = t.failedCall(c, pricing.Usage{Input: t.promptTokens(), Region: c.Region}, exchange.MethodEstimate, failure.Attempts, fault)
+		usage := pricing.Usage{Input: t.promptTokens(), Region: c.Region}
+		if t.stored.asked.Background { // it may be worked on, and nobody has its id
+			usage.Input, usage.Output = t.stored.bound, t.cap
+		}
+		t.paid = t.failedCall(c, usage, exchange.MethodEstimate, failure.Attempts, fault)
 	}
 	t.failed = fault
 	t.candidate++
