@@ -26,7 +26,7 @@ func (h *histories) note(id string, tokens int64) {
 	h.young[id] = withMargin(tokens)
 }
 
-// atMost is the bound that an id tells, or what is known to be less.
+// atMost is what is known to stand there, else the bound that an id tells. What a provider's own tools have found may be more than that.
 func (h *histories) atMost(id string, bound int64) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -35,7 +35,7 @@ func (h *histories) atMost(id string, bound int64) int64 {
 		known, ok = h.old[id]
 	}
 	if ok {
-		return min(known, bound)
+		return known
 	}
 	return bound
 }

@@ -294,3 +294,15 @@ func TestStoredResponses(t *testing.T) {
 		t.Errorf("%d rows came of it", now-rows)
 	}
 }
+
+// TestKnownHistoriesAreHeldFor, also where a provider's own tools have made them longer than the id could tell.
+func TestKnownHistoriesAreHeldFor(t *testing.T) {
+	h := new(histories)
+	h.note("resp_short", 100)
+	h.note("resp_long", 60_000)
+	for id, want := range map[string]int64{"resp_short": withMargin(100), "resp_long": withMargin(60_000), "resp_unknown": 5_000} {
+		if got := h.atMost(id, 5_000); got != want {
+			t.Errorf("%s: %d, want %d", id, got, want)
+		}
+	}
+}
