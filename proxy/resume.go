@@ -128,17 +128,22 @@ func (s *Server) makeGood(ctx context.Context, row *ledger.Row, seen *dialect.St
 		Tags: row.Tags, Asked: row.Asked, Rule: row.Rule, Target: row.Target, Tier: row.Tier, Policy: g.mark,
 		Reason: row.Reason, Cost: difference, Baseline: difference,
 	}
-	giveBack := func() error {
-		_, err := s.budgets.Charge(ctx, correction.ID, t.charges, difference)
-		return err
-	}
 	s.books.RLock()
 	if err := s.ledger.Append(&correction); err != nil {
 		s.Warn("enter what a background response has cost", err)
 	}
-	err := giveBack()
+	summed := s.settling.summed.Load()
 	s.books.RUnlock()
-	if err != nil {
+	giveBack := func() error {
+		s.books.RLock()
+		defer s.books.RUnlock()
+		if summed < s.settling.summed.Load() { // the store was restored from a ledger that had the correction
+			return nil
+		}
+		_, err := s.budgets.Charge(ctx, correction.ID, t.charges, difference)
+		return err
+	}
+	if err := giveBack(); err != nil {
 		s.insist(ctx, "give back what was held for a background response; tried again", row.ID, giveBack)
 	}
 }

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"math/rand/v2"
 	"slices"
 
 	"bursar/exchange"
@@ -156,6 +157,7 @@ func lowerBound(pairs []scored) float64 {
 	for i := range pairs {
 		widest = max(widest, pairs[i].weight)
 	}
+	pairs = shuffled(pairs)
 	lower := 0.0
 	for step := 1; float64(step)*shareStep <= 1; step++ {
 		share := float64(step) * shareStep
@@ -169,6 +171,13 @@ func lowerBound(pairs []scored) float64 {
 		lower = share
 	}
 	return lower
+}
+
+// shuffled puts samples into an order that hangs on nothing they say. A bet that is won stays won, so it may not see a good month before a bad one.
+func shuffled(pairs []scored) []scored {
+	mixed := slices.Clone(pairs)
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
+	return mixed
 }
 
 // termsOf is the digest of the cascade that a decision had, "" if it had none.
